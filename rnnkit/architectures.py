@@ -1,0 +1,206 @@
+"""What kind of network a checkpoint holds: its family, sizes and constants. Needs no torch.
+
+The step and readout of each family, with h the state that tables show, phi the nonlinearity and gamma the
+output divisor (1 unless the network was trained with the gamma trick or in muP):
+
+=========== ===================================================== ============================
+family      step                                                  readout
+=========== ===================================================== ============================
+`vanilla`   h <- phi(W h + U x + b)                               y = (R h + c) / gamma
+`mup`       h <- h + tau (-h + J phi(h) / N + U x + b)            y = R phi(h) / (gamma N)
+`leaky`     h <- (1 - alpha) h + alpha phi(W h + U x + b)         y = (R h + c) / gamma
+`current`   h <- h + alpha (-h + W phi(h) + U x + b)              y = (R phi(h) + c) / gamma
+`lowrank`   `current` with W = left right^T / N                   y = (R phi(h) / N + c) / gamma
+`gru`       as PyTorch                                            y = (R h + c) / gamma
+`lstm`      as PyTorch (state h, cell c)                          y = (R h + c) / gamma
+=========== ===================================================== ============================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rnnkit.errors import InputError, unknown_name
+
+__all__ = ["FAMILIES", "NONLINEARITIES", "OPTIONAL_TENSORS", "Architecture", "FamilySpec"]
+
+NONLINEARITIES = ("tanh", "relu", "identity")
+
+#: Tensors that count as zero when a checkpoint does not hold them.
+OPTIONAL_TENSORS = frozenset({"input.bias", "recurrent.bias", "readout.bias", "initial_state"})
+
+
+@dataclass(frozen=True)
+class FamilySpec:
+    """What sets one model family apart from the others.
+
+    Attributes
+    ----------
+    summary : str
+    gates : int
+        Blocks stacked in the input and recurrent weights (PyTorch's gate order).
+    rate_name : str
+        What the family calls the share of the state replaced at a step, or "" when it replaces all.
+    default_rate : float
+    reads_rates : bool
+        The readout sees phi(h) rather than h.
+    readout_over_units : bool
+        The readout is divided by the number of units.
+    readout_bias, input_bias, low_rank : bool
+    nonlinearities : tuple of str
+    """
+
+    summary: str
+    gates: int = 1
+    rate_name: str = ""
+    default_rate: float = 1.0
+    reads_rates: bool = False
+    readout_over_units: bool = False
+    readout_bias: bool = True
+    input_bias: bool = False
+    low_rank: bool = False
+    nonlinearities: tuple[str, ...] = NONLINEARITIES
+
+
+FAMILIES: dict[str, FamilySpec] = {
+    "vanilla": FamilySpec("discrete-time RNN, as torch.nn.RNN"),
+    "mup": FamilySpec(
+        "maximal-update parametrisation of the current form",
+        rate_name="tau",
+        reads_rates=True,
+        readout_over_units=True,
+        readout_bias=False,
+    ),
+    "leaky": FamilySpec("leaky rates", rate_name="alpha", default_rate=0.2),
+    "current": FamilySpec("leaky currents", rate_name="alpha", default_rate=0.2, reads_rates=True),
+    "lowrank": FamilySpec(
+        "leaky currents with low-rank recurrence",
+        rate_name="alpha",
+        default_rate=0.2,
+        reads_rates=True,
+        readout_over_units=True,
+        low_rank=True,
+    ),
+    "gru": FamilySpec("gated recurrent unit, as torch.nn.GRU", gates=3, input_bias=True, nonlinearities=("tanh",)),
+    "lstm": FamilySpec("long short-term memory, as torch.nn.LSTM", gates=4, nonlinearities=("tanh",)),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture:
+    """Family, sizes and constants of a network.
+
+    Attributes
+    ----------
+    family : str
+        One of :data:`FAMILIES`.
+    units, inputs, outputs : int
+    nonlinearity : str
+        `tanh`, `relu` or `identity`.
+    rate : float
+        `alpha` (or `tau` in `mup`): the share of the state that a step replaces, in (0, 1]. 1 in families
+        without a leak.
+    gamma : float
+        Divisor of the output.
+    rank : int
+        Rank of the recurrence in `lowrank`, else 0.
+
+    Raises
+    ------
+    InputError
+        For a value that makes no sense in the family.
+
+    Examples
+    --------
+    >>> Architecture(family="vanilla", units=4, inputs=2, outputs=1).shapes()["recurrent.weight"]
+    (4, 4)
+    """
+
+    family: str
+    units: int
+    inputs: int
+    outputs: int
+    nonlinearity: str = "tanh"
+    rate: float = 1.0
+    gamma: float = 1.0
+    rank: int = 0
+
+    def __post_init__(self) -> None:
+        if self.family not in FAMILIES:
+            raise unknown_name("--model", self.family, FAMILIES, "model family")
+        spec = self.spec
+        if self.units < 1 or self.inputs < 0 or self.outputs < 0:
+            raise InputError(
+                f"{self.family} network",
+                f"{self.units} units, {self.inputs} inputs, {self.outputs} outputs",
+                "a network needs at least one unit and no negative size",
+            )
+        if self.nonlinearity not in spec.nonlinearities:
+            raise unknown_name("--nonlinearity", self.nonlinearity, spec.nonlinearities, f"{self.family} nonlinearity")
+        if not spec.rate_name and self.rate != 1.0:
+            raise InputError("--alpha", f"{self.rate} for '{self.family}', which has no leak", "leave it out")
+        if not 0.0 < self.rate <= 1.0:
+            raise InputError(f"--{spec.rate_name}", f"{self.rate} is not in (0, 1]", "give a share of the state")
+        if not 0.0 < self.gamma < float("inf"):
+            raise InputError("--gamma", f"{self.gamma} is not a positive number", "it divides the output")
+        if spec.low_rank != (self.rank > 0) or self.rank < 0 or self.rank > self.units:
+            raise InputError(
+                "--rank",
+                f"rank {self.rank} for a '{self.family}' network of {self.units} units",
+                f"'lowrank' takes a rank from 1 to {self.units}; the other families take none",
+            )
+
+    @property
+    def spec(self) -> FamilySpec:
+        """The family's entry in :data:`FAMILIES`."""
+        return FAMILIES[self.family]
+
+    @property
+    def readout_scale(self) -> float:
+        """Factor on the readout weights: 1/N in `mup` and `lowrank`, else 1 (gamma not included)."""
+        return 1.0 / self.units if self.spec.readout_over_units else 1.0
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of every tensor of the family, `initial_state` included."""
+        spec, n = self.spec, self.units
+        rows = spec.gates * n
+        shapes: dict[str, tuple[int, ...]] = {"input.weight": (rows, self.inputs)}
+        if spec.low_rank:
+            shapes["recurrent.left"] = shapes["recurrent.right"] = (n, self.rank)
+        else:
+            shapes["recurrent.weight"] = (rows, n)
+        if spec.input_bias:
+            shapes["input.bias"] = (rows,)
+        shapes["recurrent.bias"] = (rows,)
+        shapes["readout.weight"] = (self.outputs, n)
+        if spec.readout_bias:
+            shapes["readout.bias"] = (self.outputs,)
+        shapes["initial_state"] = (n,)
+        return shapes
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the constants as they stand in a checkpoint's metadata."""
+        out: dict[str, Any] = {
+            "family": self.family,
+            "units": self.units,
+            "inputs": self.inputs,
+            "outputs": self.outputs,
+            "nonlinearity": self.nonlinearity,
+            "gamma": self.gamma,
+        }
+        if self.spec.rate_name:
+            out[self.spec.rate_name] = self.rate
+        if self.spec.low_rank:
+            out["rank"] = self.rank
+        return out
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Architecture:
+        """Read the constants back from a checkpoint's metadata."""
+        values = dict(data)
+        for name in ("alpha", "tau"):
+            if name in values:
+                values["rate"] = float(values.pop(name))
+        return cls(**values)

@@ -1,0 +1,57 @@
+"""Files appear under their final name whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from rnnkit.errors import FileError
+
+__all__ = ["atomic_path", "check_writable"]
+
+
+def check_writable(folder: Path) -> None:
+    """Raise FileError unless a file can be created in `folder`; create the folder if need be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise FileError(str(folder), f"cannot be written to: {error.strerror}", "choose another folder") from error
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary name in the same folder; rename it to `path` when the block ends well.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with atomic_path(Path(folder) / "a.txt") as temporary:
+    ...         _ = temporary.write_text("whole")
+    ...     (Path(folder) / "a.txt").read_text()
+    'whole'
+    """
+    if path.is_dir():
+        raise FileError(str(path), "is a folder, not a file", "give a file name")
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent or Path())
+    except OSError as error:
+        raise FileError(str(path), f"cannot be written: {error.strerror}", "choose another place") from error
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        # mkstemp makes private files; give the result the permissions a plain open() would have.
+        mask = os.umask(0)
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)
+        temporary.replace(path)
+    except OSError as error:
+        raise FileError(str(path), f"cannot be written: {error.strerror}", "free some space or choose another place") from error
+    finally:
+        temporary.unlink(missing_ok=True)

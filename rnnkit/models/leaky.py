@@ -1,0 +1,66 @@
+"""`leaky`: h <- (1 - alpha) h + alpha phi(W h + U x + b)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from rnnkit.models.base import (
+    Model,
+    Trace,
+    Weights,
+    Workspace,
+    add_step_gradients,
+    apply_nonlinearity_,
+    merge_time,
+    nonlinearity_backward_,
+    project_inputs,
+)
+
+__all__ = ["Leaky"]
+
+
+class Leaky(Model):
+    """Leaky rates: the nonlinearity acts on the whole drive, the leak on the rate."""
+
+    family = "leaky"
+
+    def step(self, weights: Weights, state: Tensor, inputs: Tensor) -> Tensor:
+        """Return (1 - alpha) h + alpha phi(W h + U x + b)."""
+        drive = torch.bmm(state, weights["recurrent.weight"].transpose(1, 2))
+        drive = drive + torch.bmm(inputs, weights["input.weight"].transpose(1, 2))
+        if "recurrent.bias" in weights:
+            drive = drive + weights["recurrent.bias"][:, None]
+        alpha = self.architecture.rate
+        return (1 - alpha) * state + alpha * apply_nonlinearity_(self.architecture.nonlinearity, drive)
+
+    def scan(self, weights: Weights, inputs: Tensor, work: Workspace) -> Trace:
+        """Run all steps; phi of the drive is kept for the backward."""
+        networks, steps, trials, _ = inputs.shape
+        units, alpha = self.architecture.units, self.architecture.rate
+        states = work.get("states", (networks, steps + 1, trials, units), inputs)
+        rates = work.get("rates", (networks, steps, trials, units), inputs)
+        states[:, 0] = self.initial_state(weights, trials)
+        project_inputs(inputs, weights["input.weight"], weights.get("recurrent.bias"), merge_time(rates))
+        recurrent = weights["recurrent.weight"].transpose(1, 2)
+        for t in range(steps):
+            rate = rates[:, t].baddbmm_(states[:, t], recurrent)
+            apply_nonlinearity_(self.architecture.nonlinearity, rate)
+            torch.lerp(states[:, t], rate, alpha, out=states[:, t + 1])
+        after = states[:, 1:]
+        return Trace(after, after, {"all_states": states, "rates": rates})
+
+    def scan_backward(
+        self, weights: Weights, inputs: Tensor, trace: Trace, grad: Tensor, grads: Weights, work: Workspace
+    ) -> None:
+        """E_t = G_t + (1 - alpha) E_{t+1} + D_{t+1} W; D_t = alpha phi'(rate_t) E_t."""
+        recurrent, alpha = weights["recurrent.weight"], self.architecture.rate
+        drive = work.get("drive_gradient", tuple(grad.shape), grad)
+        for t in range(grad.shape[1] - 1, -1, -1):
+            here = grad[:, t]
+            if t + 1 < grad.shape[1]:
+                here.add_(grad[:, t + 1], alpha=1 - alpha)
+                here.baddbmm_(drive[:, t + 1], recurrent)
+            torch.mul(here, alpha, out=drive[:, t])
+            nonlinearity_backward_(self.architecture.nonlinearity, drive[:, t], trace.saved["rates"][:, t])
+        add_step_gradients(grads, inputs, drive, trace.saved["all_states"][:, :-1])

@@ -1,0 +1,415 @@
+"""Linear forward operators of network activity: principal components, delays, least squares.
+
+Dynamical similarity analysis compares networks through the matrices that best carry their activity one
+step forward (Huang et al., appendix I.1; Ostrow et al. 2023). Everything here is float64 and takes an
+ensemble; alignment of the operators is another module's work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from rnnkit.errors import InputError
+
+__all__ = [
+    "DelayChoice",
+    "Operators",
+    "PrincipalComponents",
+    "choose_delays",
+    "delay_embed",
+    "fit_operators",
+    "principal_components",
+]
+
+Floats = NDArray[np.float64]
+FitStatus = Literal["ok", "underdetermined", "rank_deficient", "no_variance"]
+
+# Directions whose singular value is below this share of the largest are rounding of float32 activity
+# (8 eps = 1e-6), and whitening would make them as large as the first.
+RANK_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class PrincipalComponents:
+    """Principal axes of each network's activity.
+
+    Attributes
+    ----------
+    mean : (networks, units) float64
+    axes : (networks, units, units) float64
+        Columns, by falling variance; all zero for a network whose activity does not vary.
+    variances : (networks, units) float64
+    counts : (networks,) int64
+        Components needed to reach the asked share of variance; 0 for a network that does not vary.
+    """
+
+    mean: Floats
+    axes: Floats
+    variances: Floats
+    counts: NDArray[np.int64]
+
+    def project(self, hidden: ArrayLike, components: int | None = None) -> Floats:
+        """Project every network onto the same number of its own leading components.
+
+        Parameters
+        ----------
+        hidden : (networks, trials, steps, units)
+        components : int, optional
+            The common number; by default the largest count of the networks.
+
+        Returns
+        -------
+        (networks, trials, steps, components) float64
+
+        Raises
+        ------
+        InputError
+            If no network varies, or more components are asked for than there are units.
+        """
+        activity = _four_axes("hidden", hidden)
+        common = int(self.counts.max()) if components is None else components
+        if not 1 <= common <= self.axes.shape[-1]:
+            what = f"{common} components of networks of {self.axes.shape[-1]} units"
+            raise InputError("components", what, "give 1 to the number of units; see that the activity varies")
+        centred = activity - self.mean[:, None, None, :]
+        projected: Floats = centred @ self.axes[:, None, :, :common]
+        return projected
+
+
+@dataclass(frozen=True)
+class Operators:
+    """One linear forward operator for each network: state(t + 1) = operator @ state(t).
+
+    Attributes
+    ----------
+    operator : (networks, size, size) float64
+        NaN where the status is ``underdetermined`` or ``no_variance``.
+    training_error, heldout_error : (networks,) float64
+        One-step error of the newest block over its variance: of `operator` on its own rows, and of a fit to
+        the even trials on the odd ones (NaN with a single trial). They do not depend on the basis.
+    rank : (networks,) int64
+        Numerical rank of the Hankel matrix; below `size`, the status is ``rank_deficient``.
+    size, components, delays, rows : int
+        size = components x delays; rows = pairs (t, t + 1) inside trials.
+    basis : 'whitened' or 'pc'
+    status : tuple of str, one a network
+    """
+
+    operator: Floats
+    training_error: Floats
+    heldout_error: Floats
+    rank: NDArray[np.int64]
+    size: int
+    components: int
+    delays: int
+    rows: int
+    basis: Literal["whitened", "pc"]
+    status: tuple[FitStatus, ...]
+
+
+@dataclass(frozen=True)
+class DelayChoice:
+    """The number of delays chosen for all networks, and the errors it was chosen by.
+
+    Attributes
+    ----------
+    delays : int
+    candidates : (candidates,) int64
+    errors : (networks, candidates) float64
+        One-step error of the newest block over its variance; NaN for underdetermined candidates.
+    mean, standard_error : (candidates,) float64
+        Over the networks that vary; the standard error is NaN with a single one.
+    rule : 'heldout' or 'training'
+    status : tuple of str, one a candidate
+        ``ok`` or ``underdetermined``.
+    """
+
+    delays: int
+    candidates: NDArray[np.int64]
+    errors: Floats
+    mean: Floats
+    standard_error: Floats
+    rule: Literal["heldout", "training"]
+    status: tuple[FitStatus, ...]
+
+
+def _four_axes(name: str, array: ArrayLike) -> Floats:
+    values = np.asarray(array, dtype=np.float64)
+    if values.ndim != 4 or values.size == 0:
+        raise InputError(name, f"shape {values.shape}", "give (networks, trials, steps, units), none empty")
+    bad = np.flatnonzero(~np.isfinite(values).all(axis=(1, 2, 3)))
+    if bad.size:
+        raise InputError(name, f"not finite in networks {bad.tolist()}", "leave these networks out")
+    return values
+
+
+def principal_components(hidden: ArrayLike, variance: float = 0.99) -> PrincipalComponents:
+    """Find each network's principal components, and how many reach a share of its variance.
+
+    The activity of each network is centred over trials x steps (Huang et al., appendix I.1).
+
+    Parameters
+    ----------
+    hidden : (networks, trials, steps, units)
+    variance : float in (0, 1]
+
+    Raises
+    ------
+    InputError
+        If the share is out of range, or the activity is not four-dimensional and finite.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> hidden = rng.normal(size=(2, 10, 20, 3)) @ rng.normal(size=(3, 8))
+    >>> pcs = principal_components(hidden, variance=0.999999)
+    >>> pcs.counts.tolist(), pcs.project(hidden).shape
+    ([3, 3], (2, 10, 20, 3))
+    """
+    if not 0 < variance <= 1:
+        raise InputError("variance", f"{variance} is not a share", "give a number above 0, at most 1")
+    # Constant float32 activity differs from its mean by rounding only: that is not variance.
+    precision = float(np.finfo(np.result_type(np.asarray(hidden).dtype, np.float32)).eps)
+    activity = _four_axes("hidden", hidden)
+    networks, _, _, units = activity.shape
+    mean = activity.mean(axis=(1, 2))
+    covariance = np.empty((networks, units, units))
+    for index in range(networks):  # one GEMM each; batched it would need a centred copy of everything
+        centred = (activity[index] - mean[index]).reshape(-1, units)
+        covariance[index] = centred.T @ centred / len(centred)
+    ascending, vectors = np.linalg.eigh(covariance)
+    variances, axes = np.maximum(ascending[:, ::-1], 0.0), vectors[:, :, ::-1].copy()
+    total = variances.sum(axis=-1)
+    alive = total > (8 * precision) ** 2 * (total + (mean**2).sum(axis=-1))
+    axes[~alive] = 0.0
+    share = np.cumsum(variances, axis=-1) / np.where(alive, total, 1.0)[:, None]
+    reaching = 1 + (share < variance - 1e-12).sum(axis=-1)  # 1e-12: rounding of the cumulative sum
+    rank = (variances > RANK_TOLERANCE**2 * variances[:, :1]).sum(axis=-1)
+    return PrincipalComponents(mean, axes, variances, np.where(alive, np.minimum(reaching, rank), 0))
+
+
+def delay_embed(x: ArrayLike, delays: int) -> Floats:
+    """Stack each state with the ones before it, inside trials only.
+
+    Row t holds [x(t + d - 1), ..., x(t)]: the newest block comes first, as in dsa-metric.
+
+    Parameters
+    ----------
+    x : (networks, trials, steps, k)
+    delays : int
+        d, the number of blocks; 1 leaves `x` as it is.
+
+    Returns
+    -------
+    (networks, trials, steps - d + 1, k * d) float64
+
+    Raises
+    ------
+    InputError
+        If a trial is shorter than `delays`.
+
+    Examples
+    --------
+    >>> delay_embed(np.arange(4.0).reshape(1, 1, 4, 1), 2)[0, 0].tolist()
+    [[1.0, 0.0], [2.0, 1.0], [3.0, 2.0]]
+    """
+    states = _four_axes("x", x)
+    steps = states.shape[2]
+    if not 1 <= delays <= steps:
+        raise InputError("delays", f"{delays} delays in trials of {steps} steps", "give 1 to the steps of a trial")
+    return np.concatenate([states[:, :, delays - 1 - i : steps - i] for i in range(delays)], axis=-1)
+
+
+def _underdetermined(shape: tuple[int, ...], delays: int) -> bool:
+    _, trials, steps, k = shape
+    return k * delays >= trials * (steps - delays) / 2
+
+
+def _relative_error(target: Floats, prediction: Floats) -> float:
+    spread = float(((target - target.mean(axis=0)) ** 2).sum())
+    return float(((target - prediction) ** 2).sum()) / spread if spread > 0 else float("nan")
+
+
+def _one_step_error(fit: Floats, score: Floats, delays: int, first: int, tolerance: float) -> float:
+    """Fit the newest block on the trials of `fit`; its error on those of `score`, at steps >= `first`.
+
+    `fit` and `score` are one network's, (1, trials, steps, k). Normal equations, because only the error is
+    wanted: the pseudo-inverse leaves out the directions that the operator leaves out.
+    """
+    k = fit.shape[-1]
+    before = delay_embed(fit[:, :, :-1], delays).reshape(-1, k * delays)
+    after = fit[:, :, delays:].reshape(-1, k)
+    inverse = np.linalg.pinv(before.T @ before, rtol=tolerance**2, hermitian=True)
+    weights = inverse @ (before.T @ after)
+    rows = delay_embed(score[:, :, first - delays : -1], delays).reshape(-1, k * delays)
+    return _relative_error(score[:, :, first:].reshape(-1, k), rows @ weights)
+
+
+def fit_operators(
+    projected: ArrayLike,
+    delays: int = 1,
+    basis: Literal["whitened", "pc"] = "whitened",
+    rank_tolerance: float = RANK_TOLERANCE,
+) -> Operators:
+    """Fit each network's forward operator by least squares over all pairs (t, t + 1) inside trials.
+
+    With H = V S U^T the Hankel matrix (rows: trials x times, columns: stacked components), ``whitened``
+    regresses the rows of V on those one step before, which is the A_v of dsa-metric at full rank: each
+    direction counts the same, however little it varies. ``pc`` is the same map in stacked components,
+    U S A_v S^-1 U^T: the least-squares operator, of least norm where that is not unique.
+
+    Directions of H with singular values below `rank_tolerance` of the largest carry nothing but rounding.
+    They are left out: the operator is zero on them (``whitened``: its last rows and columns), and the status
+    is ``rank_deficient``. A network that does not vary at all has no operator (``no_variance``, NaN).
+    With size >= rows / 2 nothing is fitted (``underdetermined``, NaN).
+
+    Parameters
+    ----------
+    projected : (networks, trials, steps, components)
+    delays : int
+    basis : 'whitened' or 'pc'
+    rank_tolerance : float
+
+    Raises
+    ------
+    InputError
+        If the activity is not four-dimensional and finite, or trials are not longer than `delays`.
+
+    References
+    ----------
+    Huang et al., appendix I.1; Ostrow et al. 2023 (dsa-metric, ``DMD.compute_havok_dmd``).
+
+    Examples
+    --------
+    >>> x = np.random.default_rng(0).normal(size=(1, 5, 30, 2))
+    >>> for t in range(29):
+    ...     x[:, :, t + 1] = x[:, :, t] @ np.array([[0.9, 0.2], [-0.2, 0.8]]).T
+    >>> fit_operators(x, basis="pc").operator[0].round(6).tolist()
+    [[0.9, 0.2], [-0.2, 0.8]]
+    """
+    states = _four_axes("projected", projected)
+    if basis not in ("whitened", "pc"):
+        raise InputError("basis", f"unknown basis {basis!r}", "give 'whitened' or 'pc'")
+    networks, trials, steps, k = states.shape
+    if not 1 <= delays < steps:
+        raise InputError("delays", f"{delays} delays in trials of {steps} steps", "leave one step to predict")
+    size, rows = k * delays, trials * (steps - delays)
+    operator = np.full((networks, size, size), np.nan)
+    training, heldout = np.full(networks, np.nan), np.full(networks, np.nan)
+    rank = np.zeros(networks, dtype=np.int64)
+    status: list[FitStatus] = ["underdetermined"] * networks
+    # A Hankel matrix takes tens of MB and its factors tens of ms, so networks follow one another.
+    for index in range(0 if _underdetermined(states.shape, delays) else networks):
+        state = states[index : index + 1]
+        operator[index], training[index], rank[index] = _fit(state, delays, basis, rank_tolerance)
+        if rank[index] == 0:
+            status[index] = "no_variance"
+            continue
+        status[index] = "ok" if rank[index] == size else "rank_deficient"
+        if trials > 1:
+            halves = state[:, ::2], state[:, 1::2]
+            heldout[index] = _one_step_error(*halves, delays, delays, rank_tolerance)
+    return Operators(operator, training, heldout, rank, size, k, delays, rows, basis, tuple(status))
+
+
+def _fit(state: Floats, delays: int, basis: str, tolerance: float) -> tuple[Floats, float, int]:
+    """Fit one network, (1, trials, steps, k): its operator, training error and rank."""
+    k = state.shape[-1]
+    hankel = delay_embed(state, delays)[0]
+    size = hankel.shape[-1]
+    # H = Q R, R = Q' S U^T: never the Gram matrix, which would halve the digits of the small directions.
+    _, singular, rows = np.linalg.svd(np.linalg.qr(hankel.reshape(-1, size), mode="r"))
+    rank = int((singular > tolerance * singular[0]).sum())
+    if rank == 0:
+        return np.full((size, size), np.nan), float("nan"), 0
+    axes, scale = rows[:rank].T, singular[:rank]
+    coordinates = hankel @ axes / scale
+    before, after = coordinates[:, :-1].reshape(-1, rank), coordinates[:, 1:].reshape(-1, rank)
+    # The Gram matrix of `before` is the identity less the last rows of the trials: well conditioned.
+    inverse = np.linalg.pinv(before.T @ before, rtol=tolerance**2, hermitian=True)
+    forward = (inverse @ (before.T @ after)).T
+    newest = (before @ forward.T) * scale @ axes[:k].T
+    error = _relative_error(hankel[:, 1:, :k].reshape(-1, k), newest)
+    if basis == "pc":
+        return (axes * scale) @ forward @ (axes / scale).T, error, rank
+    operator = np.zeros((size, size))
+    operator[:rank, :rank] = forward
+    return operator, error, rank
+
+
+def choose_delays(
+    projected: ArrayLike,
+    candidates: Iterable[int] = range(1, 31),
+    rule: Literal["heldout", "training"] = "heldout",
+    rank_tolerance: float = RANK_TOLERANCE,
+) -> DelayChoice:
+    """Choose one number of delays for all networks by the one-step error of the newest block.
+
+    ``heldout``: fitted to the even trials, scored on the odd ones; the smallest candidate whose mean over
+    networks is within one standard error (over networks) of the best, the best itself with one network.
+    ``training``: fitted and scored on all trials, the lowest mean. That is the paper's rule (appendix I.1)
+    and ends at the largest candidate, since more delays always fit their own rows better.
+
+    The error is the squared residual over the variance of the newest block alone: over the whole embedded
+    vector it would fall as 1/d, the older blocks being copies. Every candidate is fitted to all its rows
+    and scored on the steps that all of them can predict (from the largest delay on). Candidates whose size
+    is at least half the rows of the whole set are skipped as ``underdetermined``.
+
+    Parameters
+    ----------
+    projected : (networks, trials, steps, components)
+    candidates : iterable of int
+    rule : 'heldout' or 'training'
+    rank_tolerance : float
+        As in :func:`fit_operators`.
+
+    Raises
+    ------
+    InputError
+        If no candidate is determined, no network varies, or ``heldout`` is given a single trial.
+
+    Examples
+    --------
+    >>> x = np.zeros((3, 10, 40, 1))
+    >>> noise = np.random.default_rng(0).normal(size=x.shape)
+    >>> for t in range(2, 40):
+    ...     x[:, :, t] = 1.2 * x[:, :, t - 1] - 0.5 * x[:, :, t - 2] + noise[:, :, t]
+    >>> choose_delays(x, range(1, 11)).delays, choose_delays(x, range(1, 11), "training").delays
+    (2, 10)
+    """
+    states = _four_axes("projected", projected)
+    if rule not in ("heldout", "training"):
+        raise InputError("rule", f"unknown rule {rule!r}", "give 'heldout' or 'training'")
+    if rule == "heldout" and states.shape[1] < 2:
+        raise InputError("projected", "a single trial", "the held-out rule splits trials: give two or more")
+    given = np.unique(np.fromiter(candidates, dtype=np.int64))
+    if given.size == 0 or given[0] < 1:
+        raise InputError("candidates", f"{given.tolist()}", "give one or more delays of 1 or more")
+    fits = np.array([not _underdetermined(states.shape, int(delays)) for delays in given])
+    if not fits.any():
+        raise InputError("candidates", "all are underdetermined", "give more trials, or fewer components")
+    errors = np.full((len(states), len(given)), np.nan)
+    first = int(given[fits].max())
+    for index in np.flatnonzero(states.any(axis=(1, 2, 3))):
+        state = states[index : index + 1]
+        halves = (state[:, ::2], state[:, 1::2]) if rule == "heldout" else (state, state)
+        for column in np.flatnonzero(fits):
+            errors[index, column] = _one_step_error(*halves, int(given[column]), first, rank_tolerance)
+    counted = errors[np.isfinite(errors[:, fits]).all(axis=1)]
+    if not len(counted):
+        raise InputError("projected", "no network's activity varies", "leave dead networks out")
+    mean = counted.mean(axis=0)
+    error = np.full(len(given), np.nan)
+    if len(counted) > 1:
+        error = counted.std(axis=0, ddof=1) / np.sqrt(len(counted))
+    best = int(np.nanargmin(mean))
+    chosen = best
+    if rule == "heldout":
+        chosen = int(np.flatnonzero(mean <= mean[best] + np.nan_to_num(error[best]))[0])
+    status: tuple[FitStatus, ...] = tuple("ok" if fit else "underdetermined" for fit in fits)
+    return DelayChoice(int(given[chosen]), given, errors, mean, error, rule, status)

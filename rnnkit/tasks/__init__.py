@@ -1,0 +1,105 @@
+"""The tasks by name. A task's module is imported when the task is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from importlib import import_module
+
+from rnnkit.errors import unknown_name
+from rnnkit.tasks.base import Preset, Task, Trials
+from rnnkit.tasks.parameters import Parameter, describe
+
+__all__ = [
+    "TASKS",
+    "Parameter",
+    "Preset",
+    "Task",
+    "Trials",
+    "describe",
+    "make_task",
+    "task_class",
+    "task_names",
+    "task_parameters",
+]
+
+TASKS: dict[str, str] = {
+    "delayed-discrimination": "rnnkit.tasks.delayed_discrimination:DelayedDiscrimination",
+    "flipflop": "rnnkit.tasks.flipflop:FlipFlop",
+    "path-integration": "rnnkit.tasks.path_integration:PathIntegration",
+    "sine": "rnnkit.tasks.sine:Sine",
+}
+"""Where each task lives, as module:class."""
+
+
+def task_names() -> list[str]:
+    """Return the names of all tasks, sorted.
+
+    Examples
+    --------
+    >>> "flipflop" in task_names()
+    True
+    """
+    return sorted(TASKS)
+
+
+def task_class(name: str) -> type[Task]:
+    """Return the class of a task.
+
+    Raises
+    ------
+    InputError
+        If no task has this name.
+
+    Examples
+    --------
+    >>> task_class("sine").__name__
+    'Sine'
+    """
+    if name not in TASKS:
+        raise unknown_name("TASK", name, TASKS, "task")
+    module, _, class_name = TASKS[name].partition(":")
+    found: type[Task] = getattr(import_module(module), class_name)
+    return found
+
+
+def make_task(name: str, parameters: Mapping[str, object] | None = None) -> Task:
+    """Build a task from its name and parameters, given as text from a command line or already typed.
+
+    Parameters
+    ----------
+    name : str
+        One of :func:`task_names`.
+    parameters : mapping, optional
+        Parameters that differ from their defaults.
+
+    Raises
+    ------
+    InputError
+        If the task or a parameter is unknown, or a value does not fit.
+
+    Examples
+    --------
+    >>> make_task("flipflop", {"bits": "2", "start": "pulse"})
+    FlipFlop(bits=2, probability=0.3, steps=100, start='pulse')
+    """
+    found = task_class(name)
+    parameters = parameters or {}
+    known = {item.name for item in fields(found)}
+    for parameter in parameters:
+        if parameter not in known:
+            raise unknown_name(f"{name} parameter '{parameter}'", parameter, known, "parameter")
+    return found(**parameters)
+
+
+def task_parameters(task: Task) -> dict[str, bool | int | float | str]:
+    """Return a task's parameters as plain values, such as JSON can hold.
+
+    `make_task(task.name, task_parameters(task))` is the same task again.
+
+    Examples
+    --------
+    >>> task_parameters(make_task("flipflop"))
+    {'bits': 3, 'probability': 0.3, 'steps': 100, 'start': 'zero'}
+    """
+    return asdict(task)
