@@ -52,6 +52,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.chmod(0o666 & ~mask)
         temporary.replace(path)
     except OSError as error:
-        raise FileError(str(path), f"cannot be written: {error.strerror}", "free some space or choose another place") from error
+        raise FileError(
+            str(path), f"cannot be written: {error.strerror}", "free some space or choose another place"
+        ) from error
     finally:
         temporary.unlink(missing_ok=True)

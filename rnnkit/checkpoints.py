@@ -129,9 +129,7 @@ def check_tensors(where: str, architecture: Architecture, tensors: Mapping[str, 
             raise InputError(where, f"tensor '{name}' has type {value.dtype}", "store float32 or float64")
     for name in tensors:
         if name not in shapes:
-            raise InputError(
-                where, f"tensor '{name}' has no place in a {architecture.family} network", "remove it"
-            )
+            raise InputError(where, f"tensor '{name}' has no place in a {architecture.family} network", "remove it")
 
 
 def _digest(tensors: Mapping[str, NDArray[Any]], metadata: str) -> str:
@@ -161,7 +159,10 @@ def _finite_or_none(value: Any) -> Any:
 def _sign(tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> str:
     """Return the metadata as JSON with the digest of itself and the tensors filled in."""
     blank = json.dumps(
-        _finite_or_none({**metadata, "digest": _NO_DIGEST}), sort_keys=True, allow_nan=False, separators=(",", ":")
+        _finite_or_none({**metadata, "digest": _NO_DIGEST}),
+        sort_keys=True,
+        allow_nan=False,
+        separators=(",", ":"),
     )
     return blank.replace(f'"digest":"{_NO_DIGEST}"', f'"digest":"{_digest(tensors, blank)}"')
 
@@ -192,7 +193,15 @@ def read_safetensors(path: Path) -> tuple[Tensors, dict[str, str]]:
         with safe_open(path, framework="np") as handle:
             metadata = dict(handle.metadata() or {})
             return {name: handle.get_tensor(name) for name in handle.keys()}, metadata  # noqa: SIM118
-    except (SafetensorError, OSError, struct.error, UnicodeDecodeError, AttributeError, TypeError, ValueError) as error:
+    except (
+        SafetensorError,
+        OSError,
+        struct.error,
+        UnicodeDecodeError,
+        AttributeError,
+        TypeError,
+        ValueError,
+    ) as error:
         # numpy has no bfloat16 and no float8: the reader then fails with AttributeError or TypeError.
         raise FileError(
             str(path), f"is damaged or no safetensors file: {error}", "write or copy the file again"

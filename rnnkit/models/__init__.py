@@ -14,9 +14,7 @@ from rnnkit.models.vanilla import Vanilla
 
 __all__ = ["MODELS", "Model", "Trace", "Weights", "Workspace", "make_model"]
 
-MODELS: dict[str, type[Model]] = {
-    model.family: model for model in (Vanilla, Mup, Leaky, Current, LowRank, Gru, Lstm)
-}
+MODELS: dict[str, type[Model]] = {model.family: model for model in (Vanilla, Mup, Leaky, Current, LowRank, Gru, Lstm)}
 
 
 def make_model(architecture: Architecture) -> Model:

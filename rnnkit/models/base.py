@@ -16,7 +16,7 @@ from torch import Tensor
 
 from rnnkit.architectures import Architecture
 
-__all__ = ["Model", "Trace", "Weights", "Workspace", "nonlinearity_backward_", "apply_nonlinearity_"]
+__all__ = ["Model", "Trace", "Weights", "Workspace", "apply_nonlinearity_", "nonlinearity_backward_"]
 
 #: Tensors by the names of the checkpoint format, each with a leading network axis.
 Weights = dict[str, Tensor]
@@ -201,9 +201,7 @@ def project_inputs(inputs: Tensor, weight: Tensor, bias: Tensor | None, out: Ten
         torch.baddbmm(bias[:, None], x, weight.transpose(1, 2), beta=scale, alpha=scale, out=out)
 
 
-def add_step_gradients(
-    grads: Weights, inputs: Tensor, grad: Tensor, previous: Tensor, scale: float = 1.0
-) -> None:
+def add_step_gradients(grads: Weights, inputs: Tensor, grad: Tensor, previous: Tensor, scale: float = 1.0) -> None:
     """Add the gradients of input and recurrent weights and the recurrent bias, over all steps at once.
 
     Parameters

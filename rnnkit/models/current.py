@@ -64,9 +64,7 @@ class Current(Model):
         states[:, 0] = self.initial_state(weights, trials)
         rates[:, 0] = self.features(states[:, 0])
         after = states[:, 1:]
-        project_inputs(
-            inputs, weights["input.weight"], weights.get("recurrent.bias"), merge_time(after), scale=alpha
-        )
+        project_inputs(inputs, weights["input.weight"], weights.get("recurrent.bias"), merge_time(after), scale=alpha)
         effective = self.effective(weights)
         for t in range(steps):
             state = after[:, t]

@@ -1,9 +1,9 @@
 """`gru`: the gated recurrent unit of torch.nn.GRU, gates stacked as reset, update, candidate.
 
-    r = sigma(U_r x + b_r + W_r h + c_r)
-    z = sigma(U_z x + b_z + W_z h + c_z)
-    n = tanh(U_n x + b_n + r (W_n h + c_n))
-    h <- (1 - z) n + z h
+r = sigma(U_r x + b_r + W_r h + c_r)
+z = sigma(U_z x + b_z + W_z h + c_z)
+n = tanh(U_n x + b_n + r (W_n h + c_n))
+h <- (1 - z) n + z h
 """
 
 from __future__ import annotations
@@ -11,7 +11,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rnnkit.models.base import Model, Trace, Weights, Workspace, add_step_gradients, merge_time, project_inputs
+from rnnkit.models.base import (
+    Model,
+    Trace,
+    Weights,
+    Workspace,
+    add_step_gradients,
+    merge_time,
+    project_inputs,
+)
 
 __all__ = ["Gru"]
 

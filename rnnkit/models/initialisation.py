@@ -25,7 +25,9 @@ def _check(architecture: Architecture, kind: str, gain: float) -> None:
         raise unknown_name("--init", kind, INITIALISATIONS, "initialisation")
     own = default_initialisation(architecture.family)
     if (kind == "mup" or own != "uniform") and kind != own:
-        raise InputError("--init", f"'{kind}' does not fit the '{architecture.family}' family", f"leave it out: '{own}'")
+        raise InputError(
+            "--init", f"'{kind}' does not fit the '{architecture.family}' family", f"leave it out: '{own}'"
+        )
     if kind == "uniform" and gain != 1.0:
         raise InputError("--gain", "the uniform initialisation has no gain", "use --init gaussian")
     if not math.isfinite(gain) or gain < 0:

@@ -18,7 +18,10 @@ class LowRank(Current):
 
     def effective(self, weights: Weights) -> Weights:
         """Return left / N and right."""
-        return {"left": weights["recurrent.left"] / self.architecture.units, "right": weights["recurrent.right"]}
+        return {
+            "left": weights["recurrent.left"] / self.architecture.units,
+            "right": weights["recurrent.right"],
+        }
 
     def recur_(self, out: Tensor, rates: Tensor, effective: Weights, scale: float) -> None:
         """Two thin products: the latent variables, then their drive."""

@@ -1,7 +1,7 @@
 """`lstm`: the long short-term memory of torch.nn.LSTM, gates stacked as input, forget, cell, output.
 
-    c <- f c + i g,    h <- o tanh(c)
-    i, f, o = sigma(U x + W h + b),    g = tanh(U x + W h + b)
+c <- f c + i g,    h <- o tanh(c)
+i, f, o = sigma(U x + W h + b),    g = tanh(U x + W h + b)
 """
 
 from __future__ import annotations
@@ -9,7 +9,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rnnkit.models.base import Model, Trace, Weights, Workspace, add_step_gradients, merge_time, project_inputs
+from rnnkit.models.base import (
+    Model,
+    Trace,
+    Weights,
+    Workspace,
+    add_step_gradients,
+    merge_time,
+    project_inputs,
+)
 
 __all__ = ["Lstm"]
 

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import torch
 from numpy.typing import ArrayLike, NDArray
+from scipy.linalg import lapack
 
 from rnnkit.errors import InputError
 
@@ -27,6 +29,7 @@ __all__ = [
 ]
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 FitStatus = Literal["ok", "underdetermined", "rank_deficient", "no_variance"]
 
 # Directions whose singular value is below this share of the largest are rounding of float32 activity
@@ -51,25 +54,14 @@ class PrincipalComponents:
     mean: Floats
     axes: Floats
     variances: Floats
-    counts: NDArray[np.int64]
+    counts: Ints
 
     def project(self, hidden: ArrayLike, components: int | None = None) -> Floats:
         """Project every network onto the same number of its own leading components.
 
-        Parameters
-        ----------
-        hidden : (networks, trials, steps, units)
-        components : int, optional
-            The common number; by default the largest count of the networks.
-
-        Returns
-        -------
-        (networks, trials, steps, components) float64
-
-        Raises
-        ------
-        InputError
-            If no network varies, or more components are asked for than there are units.
+        `hidden` is (networks, trials, steps, units), the result (networks, trials, steps, components)
+        float64; `components` is by default the largest of `counts`. An `InputError` is raised if no network
+        varies, or more components are asked for than there are units.
         """
         activity = _four_axes("hidden", hidden)
         common = int(self.counts.max()) if components is None else components
@@ -96,14 +88,14 @@ class Operators:
         Numerical rank of the Hankel matrix; below `size`, the status is ``rank_deficient``.
     size, components, delays, rows : int
         size = components x delays; rows = pairs (t, t + 1) inside trials.
-    basis : 'whitened' or 'pc'
+    basis : str
     status : tuple of str, one a network
     """
 
     operator: Floats
     training_error: Floats
     heldout_error: Floats
-    rank: NDArray[np.int64]
+    rank: Ints
     size: int
     components: int
     delays: int
@@ -124,13 +116,12 @@ class DelayChoice:
         One-step error of the newest block over its variance; NaN for underdetermined candidates.
     mean, standard_error : (candidates,) float64
         Over the networks that vary; the standard error is NaN with a single one.
-    rule : 'heldout' or 'training'
+    rule : str
     status : tuple of str, one a candidate
-        ``ok`` or ``underdetermined``.
     """
 
     delays: int
-    candidates: NDArray[np.int64]
+    candidates: Ints
     errors: Floats
     mean: Floats
     standard_error: Floats
@@ -188,9 +179,9 @@ def principal_components(hidden: ArrayLike, variance: float = 0.99) -> Principal
     alive = total > (8 * precision) ** 2 * (total + (mean**2).sum(axis=-1))
     axes[~alive] = 0.0
     share = np.cumsum(variances, axis=-1) / np.where(alive, total, 1.0)[:, None]
-    reaching = 1 + (share < variance - 1e-12).sum(axis=-1)  # 1e-12: rounding of the cumulative sum
-    rank = (variances > RANK_TOLERANCE**2 * variances[:, :1]).sum(axis=-1)
-    return PrincipalComponents(mean, axes, variances, np.where(alive, np.minimum(reaching, rank), 0))
+    # A share of 1e-12 is rounding, of float32 activity or of the sum: with variance = 1 it is left out.
+    reaching = 1 + (share < variance - 1e-12).sum(axis=-1)
+    return PrincipalComponents(mean, axes, variances, np.where(alive, reaching, 0))
 
 
 def delay_embed(x: ArrayLike, delays: int) -> Floats:
@@ -201,12 +192,9 @@ def delay_embed(x: ArrayLike, delays: int) -> Floats:
     Parameters
     ----------
     x : (networks, trials, steps, k)
+        The result is (networks, trials, steps - d + 1, k * d) float64.
     delays : int
         d, the number of blocks; 1 leaves `x` as it is.
-
-    Returns
-    -------
-    (networks, trials, steps - d + 1, k * d) float64
 
     Raises
     ------
@@ -235,19 +223,43 @@ def _relative_error(target: Floats, prediction: Floats) -> float:
     return float(((target - prediction) ** 2).sum()) / spread if spread > 0 else float("nan")
 
 
-def _one_step_error(fit: Floats, score: Floats, delays: int, first: int, tolerance: float) -> float:
-    """Fit the newest block on the trials of `fit`; its error on those of `score`, at steps >= `first`.
+def _solve(gram: Floats, cross: Floats, tolerance: float) -> Floats:
+    """Solve gram @ x = cross, leaving out directions below tolerance^2 of the largest eigenvalue."""
+    factor, failed = lapack.dpotrf(gram, lower=1)
+    if not failed:
+        # For symmetric matrices the 1-norm condition number bounds the 2-norm one: nothing is left out.
+        reciprocal, _ = lapack.dpocon(factor, np.abs(gram).sum(axis=0).max(), uplo="L")
+        if reciprocal > 10 * tolerance**2:  # 10: the estimator's slack
+            return np.asarray(lapack.dpotrs(factor, cross, lower=1)[0])
+    return np.asarray(np.linalg.pinv(gram, rtol=tolerance**2, hermitian=True) @ cross)
 
-    `fit` and `score` are one network's, (1, trials, steps, k). Normal equations, because only the error is
-    wanted: the pseudo-inverse leaves out the directions that the operator leaves out.
+
+def _one_step_errors(fit: Floats, score: Floats, delays: Ints, tolerance: float) -> Floats:
+    """Fit the newest block on the trials of `fit` for each of `delays`; the errors on those of `score`.
+
+    `fit` and `score` are one network's, (1, trials, steps, k); `delays` increases. Each fit takes all its
+    rows, each score the steps that the largest delay can predict. Normal equations, because only the error
+    is wanted; the Gram matrix of d delays is a block of that of d + 1, and the rows that start a trial.
     """
-    k = fit.shape[-1]
-    before = delay_embed(fit[:, :, :-1], delays).reshape(-1, k * delays)
-    after = fit[:, :, delays:].reshape(-1, k)
-    inverse = np.linalg.pinv(before.T @ before, rtol=tolerance**2, hermitian=True)
-    weights = inverse @ (before.T @ after)
-    rows = delay_embed(score[:, :, first - delays : -1], delays).reshape(-1, k * delays)
-    return _relative_error(score[:, :, first:].reshape(-1, k), rows @ weights)
+    k, largest = fit.shape[-1], int(delays[-1])
+    # Zeros stand in for what precedes a trial, so row t is time t; no fit reads them.
+    padded = np.pad(fit[:, :, :-1], ((0, 0), (0, 0), (largest - 1, 0), (0, 0)))
+    before, after = delay_embed(padded, largest)[0], fit[0, :, 1:]
+    late = before[:, largest - 1 :].reshape(-1, k * largest)
+    gram, cross = late.T @ late, late.T @ after[:, largest - 1 :].reshape(-1, k)
+    rows = delay_embed(score[:, :, :-1], largest).reshape(-1, k * largest)
+    target = score[:, :, largest:].reshape(-1, k)
+    errors = np.empty(len(delays))
+    for d in range(largest, 0, -1):
+        size = k * d
+        if d < largest:
+            edge = before[:, d - 1, :size]
+            gram[:size, :size] += edge.T @ edge
+            cross[:size] += edge.T @ after[:, d - 1]
+        if d in delays:
+            weights = _solve(gram[:size, :size], cross[:size], tolerance)
+            errors[delays == d] = _relative_error(target, rows[:, :size] @ weights)
+    return errors
 
 
 def fit_operators(
@@ -271,9 +283,8 @@ def fit_operators(
     Parameters
     ----------
     projected : (networks, trials, steps, components)
-    delays : int
-    basis : 'whitened' or 'pc'
-    rank_tolerance : float
+    delays, basis, rank_tolerance
+        As above.
 
     Raises
     ------
@@ -313,7 +324,7 @@ def fit_operators(
         status[index] = "ok" if rank[index] == size else "rank_deficient"
         if trials > 1:
             halves = state[:, ::2], state[:, 1::2]
-            heldout[index] = _one_step_error(*halves, delays, delays, rank_tolerance)
+            heldout[index] = _one_step_errors(*halves, np.array([delays]), rank_tolerance)[0]
     return Operators(operator, training, heldout, rank, size, k, delays, rows, basis, tuple(status))
 
 
@@ -323,7 +334,9 @@ def _fit(state: Floats, delays: int, basis: str, tolerance: float) -> tuple[Floa
     hankel = delay_embed(state, delays)[0]
     size = hankel.shape[-1]
     # H = Q R, R = Q' S U^T: never the Gram matrix, which would halve the digits of the small directions.
-    _, singular, rows = np.linalg.svd(np.linalg.qr(hankel.reshape(-1, size), mode="r"))
+    # (torch's QR, because numpy's takes ten times as long on tall matrices.)
+    triangle = torch.linalg.qr(torch.from_numpy(hankel.reshape(-1, size)), mode="r").R.numpy()
+    _, singular, rows = np.linalg.svd(triangle)
     rank = int((singular > tolerance * singular[0]).sum())
     if rank == 0:
         return np.full((size, size), np.nan), float("nan"), 0
@@ -331,8 +344,7 @@ def _fit(state: Floats, delays: int, basis: str, tolerance: float) -> tuple[Floa
     coordinates = hankel @ axes / scale
     before, after = coordinates[:, :-1].reshape(-1, rank), coordinates[:, 1:].reshape(-1, rank)
     # The Gram matrix of `before` is the identity less the last rows of the trials: well conditioned.
-    inverse = np.linalg.pinv(before.T @ before, rtol=tolerance**2, hermitian=True)
-    forward = (inverse @ (before.T @ after)).T
+    forward = _solve(before.T @ before, before.T @ after, tolerance).T
     newest = (before @ forward.T) * scale @ axes[:k].T
     error = _relative_error(hankel[:, 1:, :k].reshape(-1, k), newest)
     if basis == "pc":
@@ -363,8 +375,8 @@ def choose_delays(
     Parameters
     ----------
     projected : (networks, trials, steps, components)
-    candidates : iterable of int
-    rule : 'heldout' or 'training'
+    candidates, rule
+        As above.
     rank_tolerance : float
         As in :func:`fit_operators`.
 
@@ -394,12 +406,10 @@ def choose_delays(
     if not fits.any():
         raise InputError("candidates", "all are underdetermined", "give more trials, or fewer components")
     errors = np.full((len(states), len(given)), np.nan)
-    first = int(given[fits].max())
     for index in np.flatnonzero(states.any(axis=(1, 2, 3))):
         state = states[index : index + 1]
         halves = (state[:, ::2], state[:, 1::2]) if rule == "heldout" else (state, state)
-        for column in np.flatnonzero(fits):
-            errors[index, column] = _one_step_error(*halves, int(given[column]), first, rank_tolerance)
+        errors[index, fits] = _one_step_errors(*halves, given[fits], rank_tolerance)
     counted = errors[np.isfinite(errors[:, fits]).all(axis=1)]
     if not len(counted):
         raise InputError("projected", "no network's activity varies", "leave dead networks out")

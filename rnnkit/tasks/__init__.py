@@ -18,6 +18,7 @@ __all__ = [
     "Trials",
     "describe",
     "make_task",
+    "override",
     "task_class",
     "task_names",
     "task_parameters",
@@ -103,3 +104,23 @@ def task_parameters(task: Task) -> dict[str, bool | int | float | str]:
     {'bits': 3, 'probability': 0.3, 'steps': 100, 'start': 'zero'}
     """
     return asdict(task)
+
+
+def override(task: Task, changes: Mapping[str, object]) -> Task:
+    """Return the same task with some parameters changed.
+
+    A parameter that a task settles from others (its default is None) is settled anew, unless it had been
+    set to something else.
+
+    Examples
+    --------
+    >>> longer = override(make_task("delayed-discrimination"), {"delay_max": 30})
+    >>> longer.length
+    70
+    """
+    kept: dict[str, object] = dict(task_parameters(task))
+    for item in fields(task):
+        rest = {name: value for name, value in kept.items() if name != item.name}
+        if item.default is None and make_task(task.name, rest) == task:
+            kept = rest
+    return make_task(task.name, {**kept, **changes})

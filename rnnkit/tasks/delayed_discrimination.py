@@ -105,17 +105,11 @@ class DelayedDiscrimination(Task):
         "Huang et al., Measuring and controlling solution degeneracy, app. A, B, F.2, G.2; "
         "timeline=pulsed: Turner, Dabholkar & Barak 2021"
     )
-    preset: ClassVar[Preset] = Preset(
-        lr=1e-3, batch=256, epochs=500, stop_loss=0.01, schedule="cosine", tau=0.1
-    )
+    preset: ClassVar[Preset] = Preset(lr=1e-3, batch=256, epochs=500, stop_loss=0.01, schedule="cosine", tau=0.1)
 
     channels: int = field(default=1, metadata={"help": "independent comparisons with one delay"})
-    delay_min: int | None = field(
-        default=None, metadata={"help": "shortest delay in steps; if not given 5, pulsed 0"}
-    )
-    delay_max: int | None = field(
-        default=None, metadata={"help": "longest delay in steps; if not given 20, pulsed 19"}
-    )
+    delay_min: int | None = field(default=None, metadata={"help": "shortest delay in steps; if not given 5, pulsed 0"})
+    delay_max: int | None = field(default=None, metadata={"help": "longest delay in steps; if not given 20, pulsed 19"})
     amplitude_min: float = field(default=2.0, metadata={"help": "smallest amplitude"})
     amplitude_max: float = field(default=10.0, metadata={"help": "largest amplitude"})
     amplitudes: Literal["real", "integer"] | None = field(
@@ -134,9 +128,7 @@ class DelayedDiscrimination(Task):
     )
     timeline: Literal["standard", "pulsed"] = field(
         default="standard",
-        metadata={
-            "help": "one input a channel and an answer to the end, or two inputs and an answer of 5 steps"
-        },
+        metadata={"help": "one input a channel and an answer to the end, or two inputs and an answer of 5 steps"},
     )
 
     def __post_init__(self) -> None:

@@ -87,9 +87,7 @@ class PathIntegration(Task):
     name: ClassVar[str] = "path-integration"
     summary: ClassVar[str] = "keep track of a position in a box from heading and speed"
     source: ClassVar[str] = "Huang et al., Measuring and controlling solution degeneracy, app. A, F.4, G.4"
-    preset: ClassVar[Preset] = Preset(
-        lr=1e-3, batch=64, epochs=1000, stop_loss=0.05, schedule="plateau", tau=0.1
-    )
+    preset: ClassVar[Preset] = Preset(lr=1e-3, batch=64, epochs=1000, stop_loss=0.05, schedule="plateau", tau=0.1)
 
     dimensions: Literal[2, 3] = field(default=2, metadata={"help": "a square or a cubic box"})
     channels: int = field(default=1, metadata={"help": "independent arenas"})
@@ -121,9 +119,7 @@ class PathIntegration(Task):
             require(self, name, getattr(self, name) >= 1, "1 step or more")
         # A longer step could leave the box by the opposite wall once it is turned.
         half = self.box / 2
-        require(
-            self, "max_speed", 0 < self.max_speed <= half, f"more than 0, at most half the box ({half:g})"
-        )
+        require(self, "max_speed", 0 < self.max_speed <= half, f"more than 0, at most half the box ({half:g})")
 
     @property
     def inputs(self) -> int:
@@ -201,18 +197,14 @@ class PathIntegration(Task):
             stream.random(out=starts[network])
             stream.standard_normal(out=increments[network], dtype=np.float32)
             stream.random(out=switches[network], dtype=np.float32)
-        position, angles, speed, going = np.split(
-            starts, np.cumsum([self.dimensions, self.dimensions - 1, 1]), axis=-1
-        )
+        position, angles, speed, going = np.split(starts, np.cumsum([self.dimensions, self.dimensions - 1, 1]), axis=-1)
         # Steps lead from here on.
         walk = np.cumsum(np.moveaxis(increments, 1, 0), axis=0)
         switches = np.moveaxis(switches, 1, 0)
 
         speeds = self._folded(self.max_speed * speed[..., 0] + self.speed_std * walk[..., -1])
-        go, moving = (
-            going[..., 0] < self.mean_go / (self.mean_go + self.mean_stop),
-            np.empty(walk.shape[:-1], bool),
-        )
+        go = going[..., 0] < self.mean_go / (self.mean_go + self.mean_stop)
+        moving = np.empty(switches.shape, bool)
         stays, starts_again = switches >= 1 / self.mean_go, switches < 1 / self.mean_stop
         for step in range(self.steps):
             go = np.where(go, stays[step], starts_again[step])
@@ -241,9 +233,7 @@ class PathIntegration(Task):
         return np.concatenate([np.cos(elevation)[..., None] * flat, np.sin(elevation)[..., None]], axis=-1)
 
 
-def _bounded(
-    start: NDArray[np.float64], heading: Array, displacement: Array, half: float
-) -> NDArray[np.float64]:
+def _bounded(start: NDArray[np.float64], heading: Array, displacement: Array, half: float) -> NDArray[np.float64]:
     """Mirror headings and displacements, in place, at each wall met, and return the positions."""
     positions = np.empty(displacement.shape)
     position, mirror = start, np.ones(start.shape, np.float32)

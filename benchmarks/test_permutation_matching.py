@@ -1,0 +1,97 @@
+"""Matching of units: rnnkit beside the best of several FAQ starts of SciPy, and qc-procrustes.
+
+``pytest benchmarks/test_permutation_matching.py --benchmark-only``; figures are in `extra_info`. Weights: ten
+trained 64-unit networks (fixtures/make_recurrent_weights.py), and untrained ones at 128 and 256 units.
+"""
+
+import time
+import warnings
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.optimize import quadratic_assignment
+
+from rnnkit.numerics.permutation_matching import match_permutation
+
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "recurrent_weights.npz"
+
+
+def trained():
+    weights = np.load(FIXTURE)["recurrent"].astype(np.float64)
+    one, other = np.array(list(combinations(range(10), 2)))[::3].T
+    return weights[one], weights[other]
+
+
+def untrained(units, pairs):
+    weights = np.random.default_rng(units).uniform(-1, 1, size=(2, pairs, units, units))
+    return tuple(weights / np.sqrt(units))
+
+
+CASES = {
+    "trained-64": (trained, 100),
+    "untrained-128": (lambda: untrained(128, 2), 20),
+    "untrained-256": (lambda: untrained(256, 1), 10),
+}
+
+
+def faq(a, b, starts):
+    """Distance and seconds of each FAQ start: the first from the barycentre, the others from random ones.
+
+    SciPy's objective is tr(A^T P B P^T), with P B P^T = B[col_ind][:, col_ind]: to be maximised here.
+    """
+    distance, seconds = np.zeros(starts), np.zeros(starts)
+    for start in range(starts):
+        options = {
+            "maximize": True,
+            "rng": np.random.default_rng(start),
+            "P0": "randomized" if start else "barycenter",
+        }
+        began = time.perf_counter()
+        order = quadratic_assignment(a, b, method="faq", options=options).col_ind
+        seconds[start] = time.perf_counter() - began
+        distance[start] = np.linalg.norm(a - b[order][:, order])
+    return distance, seconds
+
+
+def procrustes_distance(a, b):
+    procrustes = pytest.importorskip("procrustes")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = procrustes.permutation_2sided(a, b, single=True, method="nmf")
+    # P1 A P2 is compared with B; with one permutation P1 is P2^T
+    order = found.t.argmax(axis=0)
+    return np.linalg.norm(a[order][:, order] - b)
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("budget", [{}, {"starts": 8, "crossings": 16}], ids=["default", "small"])
+def test_against_faq(benchmark, case, budget):
+    make, starts = CASES[case]
+    a, b = make()
+    found = benchmark.pedantic(match_permutation, (a, b), budget, rounds=1)
+    runs = [faq(*pair, starts) for pair in zip(a, b, strict=True)]
+    distance = np.array([run[0] for run in runs])
+    seconds = np.array([run[1] for run in runs]).sum(axis=0)
+    best = {n: distance[:, :n].min(axis=1) for n in (1, 10, starts)}
+    benchmark.extra_info |= {
+        "mean_distance": found.distance.mean(),
+        "mean_distance_nmf": np.mean([procrustes_distance(*pair) for pair in zip(a, b, strict=True)]),
+        "bound_over_distance": (found.lower_bound / found.distance).mean(),
+        "starts_at_best": found.starts_at_best.tolist(),
+        "iterations": found.iterations.tolist(),
+        "status": list(found.status),
+    }
+    ours = benchmark.stats.stats.mean if benchmark.stats else np.nan
+    for n, reached in best.items():
+        excess = found.distance / reached - 1
+        benchmark.extra_info |= {
+            f"mean_distance_faq_{n}": reached.mean(),
+            f"mean_excess_over_faq_{n}": excess.mean(),
+            f"worst_excess_over_faq_{n}": excess.max(),
+            f"seconds_over_faq_{n}": ours / seconds[:n].sum(),
+        }
+    if not budget:
+        assert found.distance.mean() <= best[starts].mean() * 1.003
+    assert found.distance.mean() <= best[10].mean() * 1.005

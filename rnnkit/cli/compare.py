@@ -1,0 +1,124 @@
+"""`rnnkit compare`."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated, Any
+
+import typer
+
+from rnnkit.cli.command import provenance
+from rnnkit.cli.options import (
+    Checkpoints,
+    Device,
+    Format,
+    Inputs,
+    Out,
+    Seed,
+    TaskName,
+    TaskParameters,
+    Threads,
+    parse_parameters,
+    split_names,
+)
+from rnnkit.cli.output import check_output, write_table
+from rnnkit.cli.talk import progress, talk
+from rnnkit.errors import InputError, unknown_name
+
+NAME = "compare"
+
+
+def run(
+    checkpoints: Checkpoints,
+    metric: Annotated[
+        str, typer.Option("--metric", metavar="NAME,...", help="dsa, pif, pif-initial, svcca.")
+    ] = "dsa,pif,svcca",
+    within: Annotated[
+        str | None,
+        typer.Option(
+            "--within",
+            metavar="KEY,...",
+            help="Compare only networks that agree in these settings.",
+            show_default=False,
+        ),
+    ] = None,
+    task: TaskName = None,
+    parameters: TaskParameters = None,
+    inputs: Inputs = None,
+    trials: Annotated[int, typer.Option("--trials", min=1, metavar="B", help="Trials common to all networks.")] = 100,
+    rates: Annotated[bool, typer.Option("--rates", help="Compare phi(h) instead of h.")] = False,
+    variance: Annotated[float, typer.Option("--variance", help="Share of variance that components keep.")] = 0.99,
+    delay: Annotated[
+        int | None,
+        typer.Option("--delay", min=1, help="Delays of the embedding; chosen by default.", show_default=False),
+    ] = None,
+    delay_by: Annotated[
+        str, typer.Option("--delay-by", metavar="RULE", help="heldout, or training as the paper.")
+    ] = "heldout",
+    max_delay: Annotated[int, typer.Option("--max-delay", min=1, help="Longest delay to try.")] = 30,
+    basis: Annotated[str, typer.Option("--basis", metavar="NAME", help="whitened (dsa-metric's) or pc.")] = "whitened",
+    starts: Annotated[
+        int | None, typer.Option("--starts", min=1, help="Starts of the solvers.", show_default=False)
+    ] = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    threads: Threads = None,
+    out: Out = None,
+    form: Format = None,
+) -> int:
+    """Compare every pair of networks: a row per pair and metric, with a lower bound and a status."""
+    target = check_output(out, form)
+    metrics, keys, chosen = split_names(metric), split_names(within), parse_parameters(parameters)
+    for option, value, known in (
+        ("--delay-by", delay_by, ("heldout", "training")),
+        ("--basis", basis, ("whitened", "pc")),
+    ):
+        if value not in known:
+            raise unknown_name(option, value, known, "value")
+    if not 0 < variance <= 1:
+        raise InputError("--variance", f"{variance} is not a share", "give a number above 0 and at most 1")
+    if inputs is not None and (task or chosen):
+        raise InputError("--inputs", "replaces the task's trials", "leave out --task and -t")
+    from rnnkit.metrics import METRICS, MetricOptions
+
+    for name in metrics:
+        if name not in METRICS:
+            raise unknown_name("--metric", name, METRICS, "metric")
+    from rnnkit.devices import choose_device, set_threads
+    from rnnkit.interop import load_all
+    from rnnkit.interop.inputs import read_inputs
+    from rnnkit.stages.compare import compare as comparisons
+    from rnnkit.stages.evaluation import TaskChoice
+
+    where, count = choose_device(device), set_threads(threads)
+    options = MetricOptions(seed, variance, delay, delay_by, max_delay, basis, starts, where, count)
+    loaded = load_all(checkpoints)
+    given = None if inputs is None else read_inputs(inputs)
+    settings = {k: v for k, v in dataclasses.asdict(options).items() if k not in ("device", "threads")}
+    choices: dict[str, Any] = {}
+    ran = provenance(
+        metric=metrics, within=keys, task=task, parameters=chosen, inputs=inputs, trials=trials, rates=rates
+    )
+    ran = dataclasses.replace(ran, parameters={**ran.parameters, **settings, "chosen": choices})
+    ran = ran.with_inputs([*loaded.paths, *([inputs] if inputs else [])])
+
+    def report(name: str, found: dict[str, Any]) -> None:
+        if found:
+            choices[name] = found
+            talk.detail(f"{name}: " + ", ".join(f"{key} {value}" for key, value in found.items()))
+
+    with progress("pairs") as bar:
+        parts = comparisons(
+            loaded.checkpoints,
+            metrics,
+            TaskChoice(task, chosen),
+            within=keys,
+            inputs=given,
+            trials=trials,
+            seed=seed,
+            rates=rates,
+            options=options,
+            progress=bar,
+            report=report,
+        )
+        return write_table("comparisons", parts, target, bool(out or form), ran)

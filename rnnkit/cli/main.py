@@ -1,0 +1,124 @@
+"""The application: commands registered, errors turned into one line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from rnnkit._version import __version__
+from rnnkit.cli import (
+    compare,
+    degeneracy,
+    export,
+    import_,
+    info,
+    rollout,
+    sample,
+    tasks,
+    train,
+)
+from rnnkit.cli.command import register
+from rnnkit.cli.talk import talk
+from rnnkit.errors import RnnkitError
+
+__all__ = ["app", "main"]
+
+# Whatever copy of click this typer works with: BadParameter is a UsageError is a ClickException.
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+app = typer.Typer(
+    name="rnnkit",
+    help="Train ensembles of task RNNs and take saved checkpoints apart.",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+    epilog="Commands chain: rnnkit train flipflop -o ckpts; rnnkit compare ckpts | rnnkit degeneracy --comparisons -",
+)
+
+for module in (train, tasks, sample, info, import_, export, rollout, compare, degeneracy):
+    register(app, module.run, module.NAME)
+
+
+def _version(value: bool) -> None:
+    if value:
+        sys.stdout.write(f"rnnkit {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Train ensembles of task RNNs and take saved checkpoints apart."""
+
+
+def _command() -> str:
+    words = [word for word in sys.argv[1:] if not word.startswith("-")]
+    return f"rnnkit {words[0]}" if words and words[0] in _names() else "rnnkit"
+
+
+def _names() -> set[str]:
+    return {info.name for info in app.registered_commands if info.name}
+
+
+def _fail(text: str, code: int) -> NoReturn:
+    if talk.debug:
+        traceback.print_exc()
+    line = " ".join(text.split())
+    sys.stderr.write(f"{_command()}: {line}\n")
+    raise SystemExit(code)
+
+
+def _usage(error: Any) -> str:
+    """Put a usage error in the shape of all others: where, what, how to mend."""
+    parameter = getattr(error, "param", None)
+    if parameter is None:
+        return f"{error.message.rstrip('.')} (see {_command()} --help)"
+    is_option = parameter.param_type_name == "option"
+    where = parameter.opts[0] if is_option else str(parameter.metavar or parameter.name)
+    what = error.message or f"is missing; this {'option' if is_option else 'argument'} must be given"
+    return f"{where}: {what.rstrip('.')} (see {_command()} --help)"
+
+
+def _spread_initial(words: list[str]) -> list[str]:
+    """Let `--initial` take all files up to the next option, as `import FILE... --initial FILE...` reads."""
+    spread: list[str] = []
+    taking = False
+    for word in words:
+        if word == "--initial":
+            taking = True
+        elif word.startswith("-") and word != "-":
+            taking = False
+            spread.append(word)
+        else:
+            spread += ["--initial", word] if taking else [word]
+    return spread
+
+
+def main() -> NoReturn:
+    """Run the command line; always ends in SystemExit."""
+    try:
+        code = app(args=_spread_initial(sys.argv[1:]), standalone_mode=False)
+        sys.stdout.flush()
+    except RnnkitError as error:
+        _fail(str(error), 2)
+    except _UsageError as error:
+        if type(error).__name__ == "NoArgsIsHelpError":
+            raise SystemExit(2) from None
+        _fail(_usage(error), 2)
+    except (KeyboardInterrupt, typer.Abort):
+        sys.stderr.write(f"{_command()}: interrupted\n")
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        # The reader has seen enough. Keep the interpreter from flushing into the closed pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+    except MemoryError:
+        _fail("memory: not enough for this (use fewer networks or trials at a time)", 2)
+    raise SystemExit(code if isinstance(code, int) else 0)

@@ -1,0 +1,109 @@
+"""Options that several commands share, declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rnnkit.errors import InputError
+
+__all__ = [
+    "By",
+    "Checkpoints",
+    "Device",
+    "Format",
+    "Inputs",
+    "Out",
+    "Seed",
+    "TaskName",
+    "TaskParameters",
+    "Threads",
+    "Trials",
+    "parse_parameters",
+    "split_names",
+]
+
+Checkpoints = Annotated[
+    list[str],
+    typer.Argument(metavar="CKPT...", help="Checkpoints: files, folders or patterns.", show_default=False),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FILE",
+        help="Table to write: .parquet, .csv or .jsonl; - for standard output.",
+        show_default=False,
+    ),
+]
+Format = Annotated[
+    str | None,
+    typer.Option("--format", metavar="NAME", help="parquet, csv or jsonl, whatever the ending.", show_default=False),
+]
+TaskName = Annotated[
+    str | None,
+    typer.Option("--task", metavar="TASK", help="Task to run on; each network's own by default.", show_default=False),
+]
+TaskParameters = Annotated[
+    list[str] | None,
+    typer.Option("-t", metavar="KEY=VALUE", help="Task parameter; may be repeated.", show_default=False),
+]
+Trials = Annotated[int | None, typer.Option("--trials", metavar="B", help="Number of trials.", show_default=False)]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Fixes everything random.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda[:k].")]
+Threads = Annotated[
+    int | None,
+    typer.Option("--threads", min=1, help="CPU threads; all cores by default.", show_default=False),
+]
+Inputs = Annotated[
+    Path | None,
+    typer.Option(
+        "--inputs",
+        metavar="FILE",
+        help="Inputs to run on instead of a task: .npz or a table.",
+        show_default=False,
+    ),
+]
+By = Annotated[
+    str | None,
+    typer.Option("--by", metavar="KEY,...", help="Settings to add as columns, to group by.", show_default=False),
+]
+
+
+def split_names(text: str | None) -> list[str]:
+    """Split a comma-separated list of names.
+
+    Examples
+    --------
+    >>> split_names("gamma, units"), split_names(None)
+    (['gamma', 'units'], [])
+    """
+    if text is None:
+        return []
+    names = [name.strip() for name in text.split(",")]
+    if "" in names or len(set(names)) < len(names):
+        raise InputError(f"'{text}'", "is no list of different names", "separate names by commas")
+    return names
+
+
+def parse_parameters(texts: list[str] | None) -> dict[str, str]:
+    """Read `KEY=VALUE` texts of `-t`.
+
+    Examples
+    --------
+    >>> parse_parameters(["bits=3", "steps=50"])
+    {'bits': '3', 'steps': '50'}
+    """
+    parameters: dict[str, str] = {}
+    for text in texts or []:
+        key, equals, value = text.partition("=")
+        key = key.strip().replace("-", "_")
+        if not equals or not key or not value.strip():
+            raise InputError("-t", f"'{text}' is not KEY=VALUE", "for example -t bits=3")
+        if key in parameters:
+            raise InputError("-t", f"'{key}' is given twice", "give it once")
+        parameters[key] = value.strip()
+    return parameters

@@ -1,0 +1,132 @@
+"""Where a table goes: a file, standard output, or a readable head on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rnnkit.cli.talk import talk
+from rnnkit.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from rnnkit.provenance import Provenance
+
+__all__ = ["GOOD", "check_output", "write_table"]
+
+_FORMATS = ("parquet", "csv", "jsonl")
+_SHOWN = 20
+
+#: Statuses of rows that are what they should be.
+GOOD = frozenset({"ok", "optimal", "converged", "exact", "budget", "training", "imported", "reached"})
+
+
+def check_output(out: Path | None, form: str | None) -> tuple[Path | None, str]:
+    """Return the file (None for standard output) and the format, before any work is done.
+
+    Raises
+    ------
+    InputError
+        For an ending or format that is not known.
+    FileError
+        When the folder cannot be written to.
+    """
+    if form is not None and form not in _FORMATS:
+        raise unknown_name("--format", form, _FORMATS, "format")
+    if out is None or str(out) == "-":
+        return None, form or "parquet"
+    ending = out.suffix.lstrip(".")
+    if form is None and ending not in _FORMATS:
+        raise InputError(
+            f"--out {out}", "its ending names no format", "end in .parquet, .csv or .jsonl, or add --format"
+        )
+    from rnnkit.atomic import check_writable
+
+    check_writable(out.parent)
+    return out, form or ending
+
+
+def _show(tables: Iterable[pa.Table]) -> set[str]:
+    """Print the first rows on the terminal; return the statuses seen."""
+    from rich.console import Console
+    from rich.table import Table
+
+    statuses: set[str] = set()
+    shown = Table()
+    total = 0
+    for part in tables:
+        statuses |= _statuses(part)
+        if total == 0:
+            for name in part.column_names:
+                shown.add_column(name, overflow="fold")
+        if total < _SHOWN:
+            for row in part.slice(0, _SHOWN - total).to_pylist():
+                shown.add_row(*(_cell(value) for value in row.values()))
+        total += part.num_rows
+    console = Console()
+    console.print(shown)
+    if total > _SHOWN:
+        talk.say(f"{_SHOWN} of {total} rows; add -o FILE to write them all")
+    return statuses
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        head = ", ".join(f"{v:.3g}" for v in value[:4])
+        return f"[{head}{', ...' if len(value) > 4 else ''}]"
+    return str(value)
+
+
+def _statuses(table: pa.Table) -> set[str]:
+    import pyarrow.compute as pc
+
+    found = pc.unique(table.column("status")).to_pylist() if "status" in table.column_names else []
+    return {str(status) for status in found}
+
+
+def write_table(
+    name: str,
+    tables: Iterable[pa.Table],
+    target: tuple[Path | None, str],
+    explicit: bool,
+    provenance: Provenance,
+) -> int:
+    """Write the batches of a table; return the exit code: 1 when a row carries a failed status, else 0.
+
+    Parameters
+    ----------
+    name : str
+        The table's schema.
+    tables : iterable of pyarrow.Table
+    target : (Path or None, format)
+        As :func:`check_output` gives it.
+    explicit : bool
+        A file, `-` or a format was asked for: then a terminal gets the table itself.
+    provenance : Provenance
+    """
+    from rnnkit.tables import open_writer, table_metadata
+
+    path, form = target
+    if path is None and not explicit and sys.stdout.isatty():
+        statuses = _show(tables)
+    else:
+        statuses = set()
+        with open_writer(path or sys.stdout.buffer, form, table_metadata(name, provenance)) as writer:
+            for table in tables:
+                statuses |= _statuses(table)
+                writer.write(table)
+            if path is not None:
+                talk.detail(f"{path}: {writer.rows} rows")
+        if path is None:
+            sys.stdout.buffer.flush()
+    bad = sorted(str(status) for status in statuses - GOOD)
+    if bad:
+        talk.say(f"some rows have no number: {', '.join(bad)}")
+    return 1 if bad else 0

@@ -1,0 +1,78 @@
+"""What a command says on standard error: messages, progress, warnings. Never on standard output."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+__all__ = ["Bar", "Talk", "progress", "talk"]
+
+
+@dataclass
+class Talk:
+    """How much to say: `quiet`, `verbose`, and whether an error shows its traceback."""
+
+    quiet: bool = False
+    verbose: bool = False
+    debug: bool = False
+
+    def say(self, text: str) -> None:
+        """Say something, unless quiet."""
+        if not self.quiet:
+            sys.stderr.write(text + "\n")
+            sys.stderr.flush()
+
+    def detail(self, text: str) -> None:
+        """Say something if verbose."""
+        if self.verbose:
+            self.say(text)
+
+
+#: The one of this process, set from the options of the command that runs.
+talk = Talk()
+
+
+class Bar(Protocol):
+    """A progress bar."""
+
+    def __call__(self, done: float, total: float, note: str = "") -> None:
+        """Show how far the work is."""
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Bar]:
+    """Give a progress bar on standard error; it disappears when that is no terminal, or when quiet."""
+    if talk.quiet or not sys.stderr.isatty():
+        yield lambda done, total, note="": None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        task = bars.add_task(title, total=None, note="", rate="")
+
+        def show(done: float, total: float, note: str = "") -> None:
+            speed = bars.tasks[0].finished_speed or bars.tasks[0].speed
+            rate = f"{speed:.3g}/s" if speed else ""
+            bars.update(task, completed=done, total=total, note=note, rate=rate)
+
+        yield show

@@ -1,0 +1,31 @@
+"""`rnnkit tasks`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+NAME = "tasks"
+
+
+def run(
+    task: Annotated[str | None, typer.Argument(metavar="[TASK]", help="Task to describe.", show_default=False)] = None,
+) -> None:
+    """List the tasks, or one task's parameters, defaults and source."""
+    from rnnkit.tasks import describe, task_class, task_names
+
+    if task is None:
+        width = max(map(len, task_names()))
+        lines = [f"{name:<{width}}  {task_class(name).summary}" for name in task_names()]
+    else:
+        found = task_class(task)
+        lines = [f"{task}: {found.summary}", f"source: {found.source}", "parameters (-t KEY=VALUE):"]
+        lines += [f"  {p.name}={'' if p.default is None else p.default}  {p.type}  {p.help}" for p in describe(found)]
+        preset = found.preset
+        lines += [
+            f"training preset: lr {preset.lr}, batch {preset.batch}, epochs {preset.epochs} of {preset.steps_per_epoch} "
+            f"steps, schedule {preset.schedule}, stop loss {preset.stop_loss}, patience {preset.patience}, tau {preset.tau}"
+        ]
+    sys.stdout.write("\n".join(lines) + "\n")

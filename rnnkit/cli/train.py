@@ -1,0 +1,253 @@
+"""`rnnkit train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rnnkit.cli.command import provenance
+from rnnkit.cli.options import Device, TaskParameters, Threads, parse_parameters
+from rnnkit.cli.talk import progress, talk
+from rnnkit.errors import FileError, InputError
+
+NAME = "train"
+
+
+def _read_config(context: typer.Context, path: Path | None) -> Path | None:
+    """Take a configuration file's settings as defaults: the command line wins."""
+    if path is None:
+        return None
+    import tomllib
+
+    try:
+        held = tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise FileError(str(path), "no such file", "check the name") from error
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise FileError(str(path), f"is no readable TOML file: {error}", "mend it") from error
+    known = {parameter.name for parameter in context.command.params} - {"config", "quiet", "verbose", "debug"}
+    defaults: dict[str, Any] = {}
+    for key, value in held.items():
+        name = {"t": "parameters", "o": "out"}.get(key, key.replace("-", "_"))
+        if name not in known:
+            from rnnkit.errors import unknown_name
+
+            raise unknown_name(f"{path}: '{key}'", key, {*known - {"parameters"}, "t"}, "setting")
+        if isinstance(value, dict):
+            value = [f"{k}={_text(v)}" for k, v in value.items()]
+        defaults[name] = value
+    context.default_map = {**(context.default_map or {}), **defaults}
+    return path
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(_text(item) for item in value) if isinstance(value, list) else str(value)
+
+
+def _option(*names: str, help: str, panel: str | None = None, **more: Any) -> Any:
+    return typer.Option(*names, help=help, show_default=False, rich_help_panel=panel, **more)
+
+
+_MODEL, _TRAINING, _PENALTIES = "Model", "Training", "Penalties"
+
+
+def run(
+    task: Annotated[str, typer.Argument(metavar="[TASK]", help="Task to train on.")] = "flipflop",
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for networks and training.parquet.")
+    ] = Path("ckpts"),
+    parameters: TaskParameters = None,
+    seeds: Annotated[str, typer.Option("--seeds", metavar="SEEDS", help="0:8, 3 or 0,4,7: one network each.")] = "0:8",
+    vary: Annotated[
+        list[str] | None,
+        _option(
+            "--vary",
+            metavar="KEY=V,V,...",
+            help="Train a grid over any setting or task parameter; may be repeated.",
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        _option(
+            "--config",
+            metavar="FILE.toml",
+            help="Settings by the same names; the command line wins.",
+            callback=_read_config,
+            is_eager=True,
+        ),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run in the folder.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace networks of the same names.")] = False,
+    model: Annotated[
+        str | None,
+        _option(
+            "--model",
+            metavar="NAME",
+            help="vanilla (default), mup, leaky, current, lowrank, gru or lstm.",
+            panel=_MODEL,
+        ),
+    ] = None,
+    units: Annotated[int | None, _option("--units", metavar="N", help="Units (default 128).", panel=_MODEL)] = None,
+    rank: Annotated[
+        int | None, _option("--rank", metavar="R", help="Rank of lowrank (default 1).", panel=_MODEL)
+    ] = None,
+    alpha: Annotated[
+        float | None, _option("--alpha", help="Leak of leaky, current, lowrank (default 0.2).", panel=_MODEL)
+    ] = None,
+    tau: Annotated[float | None, _option("--tau", help="Step of mup (default: the task's).", panel=_MODEL)] = None,
+    nonlinearity: Annotated[
+        str | None,
+        _option("--nonlinearity", metavar="NAME", help="tanh (default), relu or identity.", panel=_MODEL),
+    ] = None,
+    gamma: Annotated[
+        float | None,
+        _option("--gamma", help="Divides the output and multiplies the learning rate.", panel=_MODEL),
+    ] = None,
+    init: Annotated[
+        str | None, _option("--init", metavar="NAME", help="uniform, gaussian or mup.", panel=_MODEL)
+    ] = None,
+    gain: Annotated[
+        float | None, _option("--gain", help="Gain of gaussian and mup initial weights.", panel=_MODEL)
+    ] = None,
+    lr: Annotated[
+        float | None, _option("--lr", help="Adam's learning rate (default: the task's).", panel=_TRAINING)
+    ] = None,
+    batch: Annotated[
+        int | None,
+        _option("--batch", metavar="B", help="Trials per step (default: the task's).", panel=_TRAINING),
+    ] = None,
+    epochs: Annotated[
+        int | None,
+        _option("--epochs", metavar="E", help="Most epochs (default: the task's).", panel=_TRAINING),
+    ] = None,
+    steps_per_epoch: Annotated[
+        int | None,
+        _option("--steps-per-epoch", metavar="K", help="Optimiser steps (default 128).", panel=_TRAINING),
+    ] = None,
+    schedule: Annotated[
+        str | None,
+        _option(
+            "--schedule",
+            metavar="NAME",
+            help="none, cosine or plateau (default: the task's).",
+            panel=_TRAINING,
+        ),
+    ] = None,
+    restart: Annotated[
+        int | None,
+        _option("--restart", metavar="E", help="First period of cosine (default 50).", panel=_TRAINING),
+    ] = None,
+    stop_loss: Annotated[
+        float | None,
+        _option("--stop-loss", metavar="L", help="Loss to get below (default: the task's).", panel=_TRAINING),
+    ] = None,
+    patience: Annotated[
+        int | None, _option("--patience", metavar="P", help="Epochs after that (default 3).", panel=_TRAINING)
+    ] = None,
+    stop_on: Annotated[
+        str | None,
+        _option(
+            "--stop-on",
+            metavar="main|all",
+            help="Whether auxiliary outputs count for stopping.",
+            panel=_TRAINING,
+        ),
+    ] = None,
+    epsilon: Annotated[
+        float | None,
+        _option("--epsilon", help="Adam's (default 1e-8; shrinks with width in mup).", panel=_TRAINING),
+    ] = None,
+    validation_trials: Annotated[
+        int | None,
+        _option("--validation-trials", metavar="B", help="Validation set (default 512).", panel=_TRAINING),
+    ] = None,
+    snapshots: Annotated[
+        int | None,
+        _option("--snapshots", metavar="K", help="Keep the weights every K epochs.", panel=_TRAINING),
+    ] = None,
+    l1: Annotated[
+        float | None, _option("--l1", help="Penalty on |W|_1 of the recurrent weights.", panel=_PENALTIES)
+    ] = None,
+    nuclear: Annotated[
+        float | None, _option("--nuclear", help="Penalty on their nuclear norm.", panel=_PENALTIES)
+    ] = None,
+    penalty_on: Annotated[
+        str | None,
+        _option(
+            "--penalty-on",
+            metavar="recurrent|all",
+            help="all: input and readout weights too.",
+            panel=_PENALTIES,
+        ),
+    ] = None,
+    device: Device = "auto",
+    threads: Threads = None,
+) -> int:
+    """Train an ensemble: one network per seed, all in one batch, each stopped on its own account."""
+    settings = {key: value for key, value in locals().items() if key in _SETTINGS and value is not None}
+    chosen = parse_parameters(parameters)
+    if resume and overwrite:
+        raise InputError("--resume", "goes on with what --overwrite would delete", "give one of them")
+    from rnnkit.training.plans import parse_seeds, parse_vary, plan_networks
+
+    plans = plan_networks(task, chosen, settings, parse_seeds(seeds), parse_vary(vary or []))
+    from rnnkit.devices import choose_device, set_threads
+    from rnnkit.stages.train import train_into
+    from rnnkit.training.folder import TrainingFolder
+    from rnnkit.training.loop import EpochReport
+
+    where, count = choose_device(device), set_threads(threads)
+    ran = provenance(task=task, parameters=chosen, seeds=seeds, vary=vary or [], **settings)
+    ran = ran.with_inputs([config] if config else [])
+    folder = TrainingFolder(out, plans, ran, resume, overwrite)
+    if folder.complete:
+        talk.say(f"{out}: nothing to resume, all {len(plans)} networks are there")
+    statuses: dict[str, str] = {}
+    with progress("networks") as bar:
+
+        def on_epoch(report: EpochReport) -> None:
+            statuses.update({one.plan.name: one.status for one in report.finished})
+            losses = sorted(row["loss"] for row in report.rows)
+            note = f"epoch {report.state.epoch}, loss {losses[len(losses) // 2]:.3g}"
+            bar(len(statuses), len(plans), note)
+            talk.detail(f"{note}, {len(statuses)} of {len(plans)} networks done")
+
+        train_into(folder, device=where, threads=count, on_epoch=on_epoch)
+    counts = {status: list(statuses.values()).count(status) for status in dict.fromkeys(statuses.values())}
+    if counts:
+        talk.say(f"{out}: " + ", ".join(f"{number} {status}" for status, number in counts.items()))
+    return 1 if "diverged" in counts else 0
+
+
+_SETTINGS = frozenset(
+    [
+        "model",
+        "units",
+        "rank",
+        "alpha",
+        "tau",
+        "nonlinearity",
+        "gamma",
+        "init",
+        "gain",
+        "lr",
+        "batch",
+        "epochs",
+        "steps_per_epoch",
+        "schedule",
+        "restart",
+        "stop_loss",
+        "patience",
+        "stop_on",
+        "epsilon",
+        "validation_trials",
+        "snapshots",
+        "l1",
+        "nuclear",
+        "penalty_on",
+    ]
+)

@@ -1,0 +1,32 @@
+"""The metrics by name. A new one is one module and one line here."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from rnnkit.errors import unknown_name
+from rnnkit.metrics.base import Metric, MetricOptions, Network, PairDistance, acting_weights
+
+__all__ = ["METRICS", "Metric", "MetricOptions", "Network", "PairDistance", "acting_weights", "get_metric"]
+
+METRICS: dict[str, str] = {
+    "dsa": "rnnkit.metrics.dsa:Dsa",
+    "pif": "rnnkit.metrics.pif:Pif",
+    "pif-initial": "rnnkit.metrics.pif:PifInitial",
+    "svcca": "rnnkit.metrics.svcca:SvccaMetric",
+}
+
+
+def get_metric(name: str) -> Metric:
+    """Return the metric of that name.
+
+    Examples
+    --------
+    >>> get_metric("pif").level
+    'weights'
+    """
+    if name not in METRICS:
+        raise unknown_name("--metric", name, METRICS, "metric")
+    module, _, member = METRICS[name].partition(":")
+    metric: Metric = getattr(import_module(module), member)()
+    return metric

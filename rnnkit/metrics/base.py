@@ -1,0 +1,127 @@
+"""What every metric is: a name, a level, and distances for pairs of networks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rnnkit.checkpoints import Checkpoint
+
+__all__ = ["Metric", "MetricOptions", "Network", "PairDistance", "acting_weights"]
+
+
+@dataclass(frozen=True)
+class Network:
+    """One network to compare.
+
+    Attributes
+    ----------
+    checkpoint : Checkpoint
+    activity : (trials, steps, units) float64 or None
+        On trials common to the networks it is compared with; None when no metric asked for it.
+    """
+
+    checkpoint: Checkpoint
+    activity: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True)
+class MetricOptions:
+    """Options of `compare` that reach the metrics.
+
+    Attributes
+    ----------
+    seed : int
+        Of the solvers' random starts.
+    variance : float
+        Share of the variance that principal components keep.
+    delay : int or None
+        Delays of the embedding; None to choose.
+    delay_by : str
+        `heldout` or `training`.
+    max_delay : int
+    basis : str
+        `whitened` or `pc`.
+    starts : int or None
+        Starts of the solvers; None for each solver's own number.
+    device : torch.device
+    threads : int
+    """
+
+    seed: int = 0
+    variance: float = 0.99
+    delay: int | None = None
+    delay_by: str = "heldout"
+    max_delay: int = 30
+    basis: str = "whitened"
+    starts: int | None = None
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class PairDistance:
+    """The distance of one pair; numbers are NaN, and `status` says why, where there is none.
+
+    `relative` is scale-free, NaN where the metric has no such form; `starts` is -1 where nothing was started.
+    """
+
+    distance: float
+    status: str
+    lower_bound: float = float("nan")
+    relative: float = float("nan")
+    per_parameter: float = float("nan")
+    starts: int = -1
+    starts_at_best: int = -1
+    size_a: int = -1
+    size_b: int = -1
+
+
+class Metric(ABC):
+    """A distance between networks. Register it in :mod:`rnnkit.metrics`."""
+
+    name: ClassVar[str]
+    level: ClassVar[str]
+    definition: ClassVar[str]
+    needs_activity: ClassVar[bool]
+
+    @abstractmethod
+    def prepare(self, networks: Sequence[Network], options: MetricOptions) -> Any:
+        """Reduce every network once, whatever the number of its pairs."""
+
+    @abstractmethod
+    def distances(self, prepared: Any, pairs: Sequence[tuple[int, int]], options: MetricOptions) -> list[PairDistance]:
+        """Return the distance of each pair of indices into the networks prepared."""
+
+    def parameters(self, prepared: Any) -> dict[str, Any]:
+        """Return what was chosen in preparing, for the table's metadata."""
+        return {}
+
+
+def acting_weights(checkpoint: Checkpoint, initial: bool = False) -> NDArray[np.float64]:
+    """Return the recurrent weights that act, (gates, units, units): J / N in `mup`, left right^T / N in `lowrank`.
+
+    Examples
+    --------
+    >>> from rnnkit.architectures import Architecture
+    >>> shape = Architecture(family="mup", units=2, inputs=1, outputs=1)
+    >>> acting_weights(Checkpoint("a", shape, {"recurrent.weight": np.eye(2)}))
+    array([[[0.5, 0. ],
+            [0. , 0.5]]])
+    """
+    tensors = checkpoint.initial if initial else checkpoint.weights
+    architecture = checkpoint.architecture
+    if architecture.spec.low_rank:
+        left, right = (np.asarray(tensors[f"recurrent.{side}"], dtype=np.float64) for side in ("left", "right"))
+        weights = left @ right.T / architecture.units
+    else:
+        weights = np.asarray(tensors["recurrent.weight"], dtype=np.float64)
+        if architecture.family == "mup":
+            weights = weights / architecture.units
+    return weights.reshape(architecture.spec.gates, architecture.units, architecture.units)

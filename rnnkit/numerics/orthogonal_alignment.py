@@ -1,0 +1,315 @@
+"""Orthogonal alignment of two operators, the distance of dynamical similarity analysis.
+
+``d(A, B) = min over Q in O(n) of ||A - Q B Q^T||_F`` for real square matrices, not symmetric in general. The problem
+is not convex and has many local minima; the solver pairs a local search built from matrix products alone with a
+global one that uses what distinguishes the minima:
+
+1. Coordinates. Each matrix is written in the eigenbasis of its symmetric part, signs fixed by its skew part, so that
+   the search sees the same numbers whatever basis the caller's operators come in.
+2. Starts. Spectral ones (sorted eigenbases of three symmetric functions of each matrix, signs synchronised through
+   the entrywise product of the two matrices), then Haar-random rotations in both components of O(n).
+3. Local search. L-BFGS ascent of ``<A, Q B Q^T>`` in the Lie algebra, preconditioned by the diagonal of the Hessian,
+   in float32 on the processor's matrix product: factorisations of matrices this small cost ten products each.
+4. Recombination. Local maxima ``Q1, Q2`` of a pair mostly differ by the sign of a nearly decoupled subspace, so
+   ``Q1 Q2^T`` applied to a third maximum, and flips of the two coordinates whose reversal costs least, reach better
+   maxima far sooner than fresh random starts.
+5. Polish in float64, evaluation at the orthonormalised rotation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from rnnkit.errors import InputError
+from rnnkit.numerics import orthogonal_search as local
+
+__all__ = ["OrthogonalAlignment", "align_orthogonal", "alignment_lower_bound"]
+
+Array = npt.NDArray[np.float64]
+
+_EPS = float(np.finfo(np.float64).eps)
+_CHUNK = 1 << 17  # matrix entries per batched array of a search, so that its working set stays in cache
+_POLISHED = 3  # candidates searched to the end
+_STATIONARY = 1e-7  # gradient norm, relative to the product of the norms
+
+
+@dataclass(frozen=True)
+class OrthogonalAlignment:
+    """The alignment of each pair, how it was reached, and how much better another could be.
+
+    Attributes
+    ----------
+    distance : (pairs,) float64
+        ``||A - Q B Q^T||_F`` evaluated at ``rotation``; an upper bound of the minimum. NaN for an invalid pair.
+    rotation : (pairs, n, n) float64
+        The orthogonal ``Q``, of either determinant.
+    lower_bound : (pairs,) float64
+        No rotation is closer than this; see :func:`alignment_lower_bound`.
+    status : (pairs,) str
+        ``optimal`` (distance and bound meet to rounding), ``converged`` (a stationary point to 1e-7 of
+        ``||A|| ||B||``), ``budget`` (stopped by ``max_iterations``), ``invalid`` (input not finite).
+    starts : (pairs,) int
+        Local searches run: starts and recombinations.
+    starts_at_best : (pairs,) int
+        How many of them ended within 1 % of the best distance.
+    iterations : (pairs,) int
+        Local search steps taken, summed over the searches.
+    """
+
+    distance: Array
+    rotation: Array
+    lower_bound: Array
+    status: npt.NDArray[np.str_]
+    starts: npt.NDArray[np.int64]
+    starts_at_best: npt.NDArray[np.int64]
+    iterations: npt.NDArray[np.int64]
+
+
+def align_orthogonal(
+    a: Array,
+    b: Array,
+    *,
+    starts: int = 16,
+    rounds: int = 2,
+    explore_iterations: int = 60,
+    max_iterations: int = 300,
+    seed: int = 0,
+    device: str | torch.device | None = None,
+) -> OrthogonalAlignment:
+    """Minimise ``||A - Q B Q^T||_F`` over orthogonal ``Q`` for every pair of a batch.
+
+    Parameters
+    ----------
+    a, b : (pairs, n, n) float64
+        The operators, taken as they are: normalise them first if the distance is to be one of normalised operators.
+    starts : int
+        Random starts per pair, beside three spectral ones.
+    rounds : int
+        Rounds of recombination, each with as many local searches as ``starts``.
+    explore_iterations : int
+        Steps of every local search in float32.
+    max_iterations : int
+        Steps of the final float64 search, run on the best three candidates.
+    seed : int
+        Seed of the random starts, which are the same for all pairs: no pair's result depends on its batch.
+    device : str or torch.device, optional
+        Where the search runs; by default the CPU.
+
+    Returns
+    -------
+    OrthogonalAlignment
+        Symmetric in the two arguments: each pair is solved in one canonical order.
+
+    Raises
+    ------
+    InputError
+        If the shapes do not fit or a count is out of range.
+
+    Notes
+    -----
+    The distance is that of Ostrow, Eisen, Kozachkov & Fiete (2023), "Beyond Geometry: Comparing the Temporal
+    Structure of Computation in Neural Circuits with Dynamical Similarity Analysis", before any normalisation. The
+    returned value is a local minimum reached from many starts, an upper bound of the distance; only the status
+    ``optimal`` is a proof.
+
+    Examples
+    --------
+    >>> generator = np.random.default_rng(0)
+    >>> a = generator.normal(size=(1, 6, 6))
+    >>> planted = np.linalg.qr(generator.normal(size=(6, 6)))[0]
+    >>> found = align_orthogonal(a, planted.T @ a @ planted)
+    >>> bool(found.distance[0] < 1e-12), str(found.status[0])
+    (True, 'optimal')
+    """
+    a, b = _checked(a, b)
+    for name, value, least in (
+        ("starts", starts, 0),
+        ("rounds", rounds, 0),
+        ("explore_iterations", explore_iterations, 1),
+        ("max_iterations", max_iterations, 0),
+    ):
+        if value < least:
+            raise InputError(name, f"{value} is below {least}", f"give {least} or more")
+    pairs, n = a.shape[:2]
+    distance, bound = np.full(pairs, np.nan), np.full(pairs, np.nan)
+    rotation = np.full((pairs, n, n), np.nan)
+    status = np.full(pairs, "invalid", dtype="<U9")
+    counts = np.zeros((3, pairs), dtype=np.int64)
+    valid = np.flatnonzero(np.isfinite(a).all((1, 2)) & np.isfinite(b).all((1, 2)))
+    if valid.size:
+        # Powers of two scale exactly, and keep squares of extreme entries in range.
+        size = np.maximum(np.abs(a[valid]).max((1, 2)), np.abs(b[valid]).max((1, 2)))
+        scale = np.exp2(np.floor(np.log2(np.where(size > 0, size, 1.0))))
+        first, second = a[valid] / scale[:, None, None], b[valid] / scale[:, None, None]
+        search = _Search(starts, rounds, explore_iterations, max_iterations, seed, torch.device(device or "cpu"))
+        scaled_bound = alignment_lower_bound(first, second)
+        q, stationary, counts[:, valid] = search.run(first, second, scaled_bound)
+        reached = _distance(first, second, q)
+        rotation[valid], distance[valid], bound[valid] = q, reached * scale, scaled_bound * scale
+        status[valid] = np.where(stationary, "converged", "budget")
+        status[valid[_meets(reached, scaled_bound, first, second)]] = "optimal"
+    return OrthogonalAlignment(distance, rotation, bound, status, *counts)
+
+
+def alignment_lower_bound(a: Array, b: Array) -> Array:
+    r"""Return a number below ``||A - Q B Q^T||_F`` for every orthogonal ``Q``, in floating point too.
+
+    The larger of two. Hoffman & Wielandt (1953) on the symmetric and skew parts, which are orthogonal to each other
+    and turn with the same ``Q``: :math:`d^2 \ge \sum_i (\lambda_i(A_s) - \lambda_i(B_s))^2 + \sum_i (\mu_i(A_k) -
+    \mu_i(B_k))^2`, eigenvalues sorted (:math:`\mu` those of :math:`i A_k`). Mirsky (1960) on the singular values:
+    :math:`d^2 \ge \sum_i (\sigma_i(A) - \sigma_i(B))^2`. The latter exceeds ``| ||A|| - ||B|| |``.
+
+    A backward-stable solver returns the exact spectrum of a matrix within ``p(n) eps ||A||`` of the one given. By the
+    same two theorems the vector of eigenvalues is then off by no more in the 2-norm, so the bound is reduced by
+    ``8 n eps (||A||_F + ||B||_F)``: ``p(n)`` below ``4 n`` covers LAPACK's solvers, forming the parts and summing.
+
+    Parameters
+    ----------
+    a, b : (pairs, n, n) float64
+        Finite operators.
+
+    Returns
+    -------
+    (pairs,) float64
+
+    Examples
+    --------
+    >>> float(alignment_lower_bound(np.diag([3.0, 1.0])[None], np.diag([1.0, 2.0])[None])[0].round(12))
+    1.0
+    """
+    a, b = _checked(a, b)
+    gaps = [np.linalg.svd(a, compute_uv=False) - np.linalg.svd(b, compute_uv=False)]
+    spectra = [
+        np.concatenate([np.linalg.eigvalsh((x + x.mT) / 2), np.linalg.eigvalsh(0.5j * (x - x.mT))], axis=1)
+        for x in (a, b)
+    ]
+    gaps.append(spectra[0] - spectra[1])
+    margin = 8 * a.shape[-1] * _EPS * _norms(a, b)
+    best = np.max([np.linalg.norm(gap, axis=1) for gap in gaps], axis=0)
+    return np.asarray(np.maximum(best - margin, 0.0), dtype=np.float64)
+
+
+def _checked(a: Array, b: Array) -> tuple[Array, Array]:
+    a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
+    if a.ndim != 3 or a.shape[1] != a.shape[2] or a.shape[1] == 0:
+        raise InputError("a", f"shape {a.shape} is not (pairs, n, n)", "stack square operators of one size")
+    if a.shape != b.shape:
+        raise InputError("b", f"shape {b.shape} differs from {a.shape}", "give as many operators of the same size")
+    return a, b
+
+
+def _norms(a: Array, b: Array) -> Array:
+    return np.asarray(np.linalg.norm(a, axis=(1, 2)) + np.linalg.norm(b, axis=(1, 2)), dtype=np.float64)
+
+
+def _distance(a: Array, b: Array, q: Array) -> Array:
+    return np.asarray(np.linalg.norm(a - q @ b @ q.mT, axis=(1, 2)), dtype=np.float64)
+
+
+def _meets(distance: Array, bound: Array, a: Array, b: Array) -> npt.NDArray[np.bool_]:
+    """Return whether distance and bound agree to rounding: the bound's own margin, twice over."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(distance - bound <= 32 * a.shape[-1] * _EPS * _norms(a, b))
+
+
+@dataclass(frozen=True)
+class _Search:
+    """The search of a batch of pairs; every step treats each pair alone."""
+
+    starts: int
+    rounds: int
+    explore_iterations: int
+    max_iterations: int
+    seed: int
+    device: torch.device
+
+    def run(self, a: Array, b: Array, bound: Array) -> tuple[Array, npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+        """Return the best rotations, whether they are stationary, and (runs, runs at the best, steps)."""
+        pairs, n = a.shape[:2]
+        swap = _second_first(a, b)[:, None, None]
+        first, second = np.where(swap, b, a), np.where(swap, a, b)
+        basis_a, basis_b = (local.intrinsic_basis(torch.as_tensor(z)).numpy() for z in (first, second))
+        # In unit norm the maximum is reached at the same rotation and every tolerance is relative.
+        x = self._unit(basis_a.mT @ first @ basis_a)
+        y = self._unit(basis_b.mT @ second @ basis_b)
+        starts = local.spectral_starts(x, y)
+        q = starts[torch.arange(pairs), local.value(x, y, starts).argmax(1)]
+        counts = np.zeros((3, pairs), dtype=np.int64)
+        counts[0], counts[1] = starts.shape[1], 1
+        stationary = np.ones(pairs, dtype=np.bool_)
+        reached = _distance(first, second, basis_a @ q.cpu().numpy() @ basis_b.mT)
+        rest = np.flatnonzero(~_meets(reached, bound, first, second))
+        per_chunk = max(1, _CHUNK // (max(self.starts, _POLISHED) * n * n))
+        # Ends of the searches are compared as distances: the norms enter as na / nb + nb / na.
+        ratio = np.linalg.norm(first, axis=(1, 2)) / np.maximum(np.linalg.norm(second, axis=(1, 2)), 1e-300)
+        for chunk in (rest[k : k + per_chunk] for k in range(0, rest.size, per_chunk)):
+            candidates, ends = self._explore(x[chunk], y[chunk], starts[chunk])
+            q[chunk], stationary[chunk], counts[2, chunk], best = self._polish(x[chunk], y[chunk], candidates)
+            squared = (ratio[chunk] + 1 / ratio[chunk])[:, None] - 2 * np.stack([best, *ends.T], axis=1)
+            counts[0, chunk] = ends.shape[1]
+            counts[1, chunk] = (squared[:, 1:] <= 1.0201 * squared[:, :1] + 1e-6).sum(1)
+            counts[2, chunk] += ends.shape[1] * self.explore_iterations
+        rotation = basis_a @ local.orthonormal(q, 3).cpu().numpy() @ basis_b.mT
+        rotation = local.orthonormal(torch.as_tensor(rotation), 2).numpy()
+        return np.where(swap, rotation.mT, rotation), stationary, counts
+
+    def _unit(self, x: Array) -> torch.Tensor:
+        norms = np.linalg.norm(x, axis=(1, 2))
+        return torch.as_tensor(x / np.where(norms > 0, norms, 1.0)[:, None, None], device=self.device)
+
+    def _explore(
+        self, x: torch.Tensor, y: torch.Tensor, spectral: torch.Tensor
+    ) -> tuple[torch.Tensor, npt.NDArray[np.float64]]:
+        """Return the best distinct rotations (pairs, candidates, n, n) and where every local search ended."""
+        x32, y32 = x.float(), y.float()
+        pairs, n = x.shape[:2]
+        random = local.haar(self.starts, n, self.seed).to(self.device, torch.float32).expand(pairs, -1, n, n)
+        found, values = self._ascend(x32, y32, torch.cat([spectral.float(), random], dim=1))
+        for number in range(self.rounds if self.starts > 0 else 0):
+            kept = local.distinct_first(found, values, found.shape[1] - 1)
+            flips = local.flips(x32, y32, found, kept, number, self.starts // 2)
+            crossed = local.crossings(x32, y32, found, kept, self.starts - flips.shape[1])
+            more, ends = self._ascend(x32, y32, torch.cat([flips, crossed], dim=1))
+            found, values = torch.cat([found, more], dim=1), torch.cat([values, ends], dim=1)
+        best = local.distinct_first(found, values, _POLISHED)
+        return local.take(found, best).double(), values.double().cpu().numpy()
+
+    def _ascend(self, x: torch.Tensor, y: torch.Tensor, starts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        pairs, count, n = starts.shape[:3]
+        wide = local.repeat(x, count), local.repeat(y, count)
+        reached = local.climb(*wide, starts.reshape(-1, n, n), self.explore_iterations)[0]
+        ends = local.orthonormal(reached, 2).reshape(pairs, count, n, n)
+        return ends, local.value(x, y, ends)
+
+    def _polish(
+        self, x: torch.Tensor, y: torch.Tensor, starts: torch.Tensor
+    ) -> tuple[torch.Tensor, npt.NDArray[np.bool_], npt.NDArray[np.int64], Array]:
+        pairs, count, n = starts.shape[:3]
+        wide = local.repeat(x, count), local.repeat(y, count)
+        ends, gradient, steps = local.climb(*wide, local.orthonormal(starts.reshape(-1, n, n), 3), self.max_iterations)
+        values, best = local.value(x, y, ends.reshape(pairs, count, n, n)).max(1)
+        chosen = torch.arange(pairs, device=x.device) * count + best
+        stationary = (gradient[chosen] <= _STATIONARY).cpu().numpy()
+        return (
+            ends[chosen],
+            stationary,
+            steps.reshape(pairs, count).sum(1).cpu().numpy(),
+            values.cpu().numpy(),
+        )
+
+
+def _second_first(a: Array, b: Array) -> npt.NDArray[np.bool_]:
+    """Return which pairs to solve as (b, a), so that both orders of a pair are one problem.
+
+    By the spectrum of the symmetric part, which no change of basis moves by more than rounding; entries decide ties.
+    """
+    spectra = [np.linalg.eigvalsh((z + z.mT) / 2) for z in (a, b)]
+    keys = [np.concatenate([s, z.reshape(len(z), -1)], axis=1) for s, z in zip(spectra, (a, b), strict=True)]
+    differs = keys[0] != keys[1]
+    place = differs.argmax(1)
+    rows = np.arange(len(a))
+    return np.asarray(differs.any(1) & (keys[1][rows, place] < keys[0][rows, place]), dtype=np.bool_)

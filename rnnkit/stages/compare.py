@@ -1,0 +1,192 @@
+"""Distances between networks, by any number of metrics, within groups or across all."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from rnnkit.checkpoints import Checkpoint
+from rnnkit.errors import InputError
+from rnnkit.metrics import Metric, MetricOptions, Network, PairDistance, get_metric
+from rnnkit.models.ensembles import run_networks
+from rnnkit.stages.evaluation import TaskChoice, check_inputs, flaw, is_converged, same_task, sample_trials
+from rnnkit.tables import build
+
+__all__ = ["compare"]
+
+#: Pairs solved in one batch: enough to fill a device, few enough to report progress.
+_BATCH = 64
+
+Progress = Callable[[int, int], None]
+
+
+def _groups(networks: Sequence[Checkpoint], within: Sequence[str]) -> dict[tuple[str, ...], list[int]]:
+    """Indices of the networks by their settings under the `within` keys."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for index, network in enumerate(networks):
+        key = tuple(str(network.setting(name)) for name in within)
+        groups.setdefault(key, []).append(index)
+    return groups
+
+
+def _activities(
+    networks: Sequence[Checkpoint],
+    members: Sequence[int],
+    choice: TaskChoice,
+    inputs: NDArray[np.float32] | None,
+    trials: int,
+    seed: int,
+    rates: bool,
+    options: MetricOptions,
+) -> dict[int, NDArray[np.float64]]:
+    """Activity of a group's networks on the same trials, by index."""
+    group = [networks[k] for k in members]
+    if inputs is None:
+        tasks = {same_task(choice.of(network)): choice.of(network) for network in group}
+        if len(tasks) > 1:
+            raise InputError(
+                f"{group[0].name}, {group[-1].name}",
+                "have different tasks or task parameters, so no common trials",
+                "name one task with --task and -t, or compare --within what differs",
+            )
+        inputs = sample_trials(next(iter(tasks.values())), trials, seed).inputs[0]
+    check_inputs(group, inputs)
+    runs = run_networks(group, inputs, options.device)
+    return {members[run.index]: run.rates if rates else run.hidden for run in runs}
+
+
+def _settle(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _row(
+    a: Checkpoint, b: Checkpoint, metric: Metric, found: PairDistance, seconds: float, keys: dict[str, str]
+) -> dict[str, Any]:
+    counts = {name: getattr(found, name) for name in ("starts", "starts_at_best", "size_a", "size_b")}
+    return {
+        "a": a.name,
+        "b": b.name,
+        "metric": metric.name,
+        **keys,
+        "distance": _settle(found.distance),
+        "lower_bound": _settle(found.lower_bound),
+        "status": found.status,
+        "seconds": seconds,
+        "level": metric.level,
+        "relative_distance": _settle(found.relative),
+        "per_parameter": _settle(found.per_parameter),
+        "converged": is_converged(a) and is_converged(b),
+        **{name: None if value < 0 else value for name, value in counts.items()},
+    }
+
+
+def _pairs(groups: dict[tuple[str, ...], list[int]]) -> list[tuple[int, int]]:
+    return [pair for members in groups.values() for pair in itertools.combinations(members, 2)]
+
+
+def compare(
+    networks: Sequence[Checkpoint],
+    metrics: Sequence[str] = ("dsa", "pif", "svcca"),
+    choice: TaskChoice | None = None,
+    *,
+    within: Sequence[str] = (),
+    inputs: NDArray[np.float32] | None = None,
+    trials: int = 100,
+    seed: int = 0,
+    rates: bool = False,
+    options: MetricOptions | None = None,
+    progress: Progress | None = None,
+    report: Callable[[str, dict[str, Any]], None] | None = None,
+) -> Iterator[pa.Table]:
+    """Compare every pair of networks and yield rows as they come.
+
+    Parameters
+    ----------
+    networks : sequence of Checkpoint
+    metrics : sequence of str
+        Names in :data:`rnnkit.metrics.METRICS`.
+    choice : TaskChoice, optional
+        The task whose trials the networks are run on; their own by default.
+    within : sequence of str
+        Compare only networks that agree in these settings; the settings become columns. Dimension and delay
+        of `dsa` are common to all groups.
+    inputs : (trials, steps, inputs) float32, optional
+        Run on these instead of a task's trials.
+    trials, seed : int
+    rates : bool
+        Compare phi(h) instead of h.
+    options : MetricOptions, optional
+    progress : callable, optional
+        Called with pairs done and pairs in all.
+    report : callable, optional
+        Called with each metric's name and what it chose.
+
+    Yields
+    ------
+    pyarrow.Table
+        Of schema `comparisons`. A network that cannot be run has rows with null distances.
+
+    Raises
+    ------
+    InputError
+        With fewer than two networks, networks of different inputs or tasks, or none that is sound.
+    """
+    chosen = [get_metric(name) for name in metrics]
+    options = options or MetricOptions(seed=seed)
+    groups = _groups(networks, within)
+    pairs = _pairs(groups)
+    if not pairs:
+        what = f"{len(networks)} network{'s' * (len(networks) != 1)} in {len(groups)} group{'s' * (len(groups) != 1)}"
+        raise InputError("compare", what, "give at least two networks that agree in the --within settings")
+    flaws = [flaw(network) for network in networks]
+    sound = [k for k, status in enumerate(flaws) if status is None]
+    if not sound:
+        raise InputError(networks[0].name, f"tensor '{networks[0].bad_tensor()}' holds NaN or infinity", "mend it")
+    activity: dict[int, NDArray[np.float64]] = {}
+    if any(metric.needs_activity for metric in chosen):
+        for members in groups.values():
+            usable = [k for k in members if flaws[k] is None]
+            if usable:
+                drawn = _activities(networks, usable, choice or TaskChoice(), inputs, trials, seed, rates, options)
+                activity |= drawn
+        for k in list(sound):
+            if not np.isfinite(activity[k]).all():
+                flaws[k] = "diverged"
+                sound.remove(k)
+    place = {index: position for position, index in enumerate(sound)}
+    done, total = 0, len(pairs) * len(chosen)
+    keys = {k: dict(zip(within, key, strict=True)) for key, members in groups.items() for k in members}
+    for metric in chosen:
+        good = [pair for pair in pairs if flaws[pair[0]] is None and flaws[pair[1]] is None]
+        bad = [pair for pair in pairs if pair not in set(good)]
+        rows = []
+        for i, j in bad:
+            found = PairDistance(float("nan"), flaws[i] or flaws[j] or "")
+            rows.append(_row(networks[i], networks[j], metric, found, 0.0, keys[i]))
+        if rows:
+            yield build("comparisons", rows, within)
+            done += len(rows)
+        if not good:
+            continue
+        prepared = metric.prepare([Network(networks[k], activity.get(k)) for k in sound], options)
+        if report is not None:
+            report(metric.name, metric.parameters(prepared))
+        for first in range(0, len(good), _BATCH):
+            batch = good[first : first + _BATCH]
+            started = time.perf_counter()
+            found_all = metric.distances(prepared, [(place[i], place[j]) for i, j in batch], options)
+            seconds = (time.perf_counter() - started) / len(batch)
+            rows = [
+                _row(networks[i], networks[j], metric, found, seconds, keys[i])
+                for (i, j), found in zip(batch, found_all, strict=True)
+            ]
+            done += len(batch)
+            if progress is not None:
+                progress(done, total)
+            yield build("comparisons", rows, within)

@@ -1,0 +1,209 @@
+"""Run networks over trials: a row per network, trial and step, or a summary row per network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import torch
+from numpy.typing import NDArray
+
+from rnnkit.checkpoints import Checkpoint
+from rnnkit.errors import InputError
+from rnnkit.models.ensembles import Run, run_networks
+from rnnkit.schemas import get_schema
+from rnnkit.stages.evaluation import TaskChoice, check_inputs, flaw, is_converged, same_task, sample_trials
+from rnnkit.tables import arrow_schema, build
+from rnnkit.tasks import Task, Trials
+
+__all__ = ["rollout", "summary"]
+
+_CPU = torch.device("cpu")
+
+
+def _by_task(networks: Sequence[Checkpoint], choice: TaskChoice) -> list[tuple[Task, list[Checkpoint]]]:
+    """Group networks by the task they are run on, in order of first appearance."""
+    groups: dict[tuple[str, str], tuple[Task, list[Checkpoint]]] = {}
+    for network in networks:
+        task = choice.of(network)
+        groups.setdefault(same_task(task), (task, []))[1].append(network)
+    return list(groups.values())
+
+
+def _require_sound(networks: Sequence[Checkpoint]) -> list[Checkpoint]:
+    """Return the networks with finite weights; raise InputError when there is none."""
+    sound = [network for network in networks if flaw(network) is None]
+    if networks and not sound:
+        tensor = networks[0].bad_tensor()
+        raise InputError(networks[0].name, f"tensor '{tensor}' holds NaN or infinity", "give finite weights")
+    return sound
+
+
+def _rows(
+    name: str,
+    trials: Trials | None,
+    inputs: NDArray[np.float32],
+    run: Run | None,
+    status: str,
+    width: tuple[int, int],
+) -> pa.Table:
+    """Return one network's rows; `width` is its number of outputs and units."""
+    count, steps, channels = inputs.shape
+    outputs, units = width
+    total = count * steps
+    schema = arrow_schema(
+        get_schema("rollout"), (), {"input": channels, "target": outputs, "output": outputs, "hidden": units}
+    )
+
+    def vectors(values: NDArray[Any] | None, size: int) -> pa.Array[Any]:
+        if values is None:
+            return pa.nulls(total, pa.list_(pa.float32(), size))
+        flat = np.ascontiguousarray(values, dtype=np.float32).reshape(-1)
+        return pa.FixedSizeListArray.from_arrays(pa.array(flat), size)
+
+    finite = run is not None and bool(np.isfinite(run.hidden).all() and np.isfinite(run.outputs).all())
+    columns: dict[str, pa.Array[Any]] = {
+        "network": pa.array([name] * total, pa.string()),
+        "trial": pa.array(np.repeat(np.arange(count), steps)),
+        "step": pa.array(np.tile(np.arange(steps), count)),
+        "input": vectors(inputs, channels),
+        "target": vectors(None if trials is None else trials.targets[0], outputs),
+        "output": vectors(run.outputs if run is not None and finite else None, outputs),
+        "hidden": vectors(run.hidden if run is not None and finite else None, units),
+        "status": pa.array([status if finite or run is None else "diverged"] * total, pa.string()),
+    }
+    return pa.table(columns, schema=schema)
+
+
+def rollout(
+    networks: Sequence[Checkpoint],
+    choice: TaskChoice | None = None,
+    *,
+    trials: int = 100,
+    seed: int = 0,
+    ood: bool = False,
+    inputs: NDArray[np.float32] | None = None,
+    device: torch.device = _CPU,
+) -> Iterator[pa.Table]:
+    """Run networks over trials and yield their rows, network by network.
+
+    Parameters
+    ----------
+    networks : sequence of Checkpoint
+    choice : TaskChoice, optional
+        The task; each network's own by default.
+    trials : int
+    seed : int
+        Of the trials: all networks of a task see the same ones.
+    ood : bool
+        Take the out-of-distribution version of the task.
+    inputs : (trials, steps, inputs) float32, optional
+        Run on these instead of a task's trials; targets are then null.
+    device : torch.device
+
+    Yields
+    ------
+    pyarrow.Table
+        Of schema `rollout`. A network with weights that are not finite gets rows with null vectors.
+
+    Raises
+    ------
+    InputError
+        When channels do not fit, or no network is sound.
+    """
+    sound = _require_sound(networks)
+    if inputs is not None:
+        check_inputs(networks, inputs)
+        groups: list[tuple[Trials | None, NDArray[np.float32], list[Checkpoint]]] = [(None, inputs, list(networks))]
+    else:
+        groups = []
+        for task, members in _by_task(networks, choice or TaskChoice()):
+            drawn = sample_trials(task, trials, seed, ood)
+            groups.append((drawn, drawn.inputs[0], members))
+    for drawn_or_none, x, members in groups:
+        running = [network for network in members if network in sound]
+        for run in run_networks(running, x, device):
+            network = running[run.index]
+            shape = network.architecture
+            yield _rows(network.name, drawn_or_none, x, run, "ok", (shape.outputs, shape.units))
+        for network in members:
+            status = flaw(network)
+            if status is not None:
+                shape = network.architecture
+                yield _rows(network.name, drawn_or_none, x, None, status, (shape.outputs, shape.units))
+
+
+def _score(task: Task, trials: Trials, run: Run) -> dict[str, Any]:
+    """Loss, fraction of variance unexplained and accuracy of one run."""
+    target = trials.targets[0].astype(np.float64)
+    square = (run.outputs - target) ** 2
+    weight = np.ones(square.shape[:2]) if trials.mask is None else trials.mask[0].astype(np.float64)
+    weight = np.broadcast_to(weight[..., None], square.shape)
+    total = weight.sum()
+    loss = float((weight * square).sum() / total)
+    mean = (weight * target).sum((0, 1)) / weight.sum((0, 1))
+    variance = float((weight * (target - mean) ** 2).sum() / total)
+    accuracy = task.accuracy(run.outputs[None].astype(np.float32), trials)
+    finite = np.isfinite(loss)
+    return {
+        "loss": loss if finite else None,
+        "fvu": loss / variance if finite and variance > 0 else None,
+        "accuracy": None if accuracy is None or not finite else float(accuracy[0]),
+        "status": "ok" if finite else "diverged",
+    }
+
+
+def summary(
+    networks: Sequence[Checkpoint],
+    choice: TaskChoice | None = None,
+    *,
+    trials: int = 2000,
+    seed: int = 0,
+    ood: bool = False,
+    by: Sequence[str] = (),
+    device: torch.device = _CPU,
+) -> pa.Table:
+    """Return how well each network does its task, and with `ood` also its out-of-distribution version.
+
+    Parameters
+    ----------
+    networks : sequence of Checkpoint
+    choice : TaskChoice, optional
+    trials, seed, ood, device
+        As in :func:`rollout`; `ood` adds rows of condition `ood` to those of `train`.
+    by : sequence of str
+        Settings of the networks to add as columns, to group by later.
+
+    Returns
+    -------
+    pyarrow.Table
+        Of schema `summary`: loss is the mean squared error, weighted by the task's mask; fvu divides it by
+        the variance of the target about its mean per output.
+    """
+    sound = _require_sound(networks)
+    rows: dict[tuple[str, str], Mapping[str, Any]] = {}
+    for task, members in _by_task(networks, choice or TaskChoice()):
+        for condition in ("train", "ood") if ood else ("train",):
+            drawn = sample_trials(task, trials, seed, condition == "ood")
+            steps = drawn.inputs.shape[2]
+            running = [network for network in members if network in sound]
+            scores = {
+                running[r.index].name: _score(task, drawn, r) for r in run_networks(running, drawn.inputs[0], device)
+            }
+            for network in members:
+                rows[network.name, condition] = {
+                    "network": network.name,
+                    "condition": condition,
+                    **{key: str(network.setting(key)) for key in by},
+                    "task": task.name,
+                    "trials": trials,
+                    "steps": steps,
+                    "training_loss": network.losses.get("training"),
+                    "converged": is_converged(network),
+                    "status": flaw(network),
+                    **scores.get(network.name, {}),
+                }
+    conditions = ("train", "ood") if ood else ("train",)
+    return build("summary", [rows[network.name, c] for network in networks for c in conditions], by)
