@@ -29,6 +29,7 @@ __all__ = [
     "open_writer",
     "read",
     "read_any",
+    "read_rows",
     "table_metadata",
 ]
 
@@ -289,6 +290,12 @@ def describe_file(path: Path) -> dict[str, Any]:
         rows, schema = parquet.metadata.num_rows, parquet.schema_arrow
         held = _metadata(schema, str(path))
     return {**held, "rows": rows, "columns": {field.name: str(field.type) for field in schema}}
+
+
+def read_rows(path: Path) -> pa.Table:
+    """Read a table of any schema, by its ending."""
+    form = path.suffix.lstrip(".")
+    return _read_text(path, form) if form in FORMATS[1:] else _read_parquet(path, str(path))
 
 
 def _first_line(error: Exception) -> str:

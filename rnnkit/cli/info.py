@@ -11,7 +11,8 @@ import typer
 
 from rnnkit.cli.command import provenance
 from rnnkit.cli.options import Format, Out
-from rnnkit.cli.output import check_output, write_table
+from rnnkit.cli.output import check_output, show, write_table
+from rnnkit.cli.talk import talk
 from rnnkit.errors import InputError
 
 NAME = "info"
@@ -24,15 +25,12 @@ def run(
     out: Out = None,
     form: Format = None,
 ) -> int:
-    """Show what checkpoints or a table hold."""
+    """Show what checkpoints or a table hold; with --verbose, all of a table's provenance."""
     target = check_output(out, form)
     if len(paths) == 1 and Path(paths[0]).suffix in (".parquet", ".csv", ".jsonl"):
         if out or form:
             raise InputError(paths[0], "is a table, and its description is text", "leave out -o and --format")
-        from rnnkit.tables import describe_file
-
-        sys.stdout.write(json.dumps(describe_file(Path(paths[0])), indent=2) + "\n")
-        return 0
+        return _describe(Path(paths[0]))
     from rnnkit.interop import load_all
     from rnnkit.stages.info import info
 
@@ -40,3 +38,20 @@ def run(
     table = info(loaded.checkpoints, [str(path) for path in loaded.paths])
     ran = provenance(paths=paths).with_inputs(list(loaded.paths))
     return write_table("info", [table], target, bool(out or form), ran)
+
+
+def _describe(path: Path) -> int:
+    """Print what a table holds: its schema, the command that made it, its first rows."""
+    from rnnkit.tables import describe_file, read_rows
+
+    held = describe_file(path)
+    if talk.verbose:
+        sys.stdout.write(json.dumps(held, indent=2) + "\n")
+        return 0
+    lines = [f"{path}: {held.get('schema', 'a')} table, {held['rows']} rows, {len(held['columns'])} columns"]
+    if held.get("command"):
+        lines.append(f"made by: {held['command']}")
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+    show([read_rows(path)])
+    return 0

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from rnnkit.provenance import Provenance
 
-__all__ = ["GOOD", "check_output", "write_table"]
+__all__ = ["GOOD", "check_output", "show", "write_table"]
 
 _FORMATS = ("parquet", "csv", "jsonl")
 _SHOWN = 20
@@ -49,8 +49,8 @@ def check_output(out: Path | None, form: str | None) -> tuple[Path | None, str]:
     return out, form or ending
 
 
-def _show(tables: Iterable[pa.Table]) -> set[str]:
-    """Print the first rows on the terminal; return the statuses seen."""
+def show(tables: Iterable[pa.Table]) -> set[str]:
+    """Print the first rows as text; return the statuses seen."""
     from rich.console import Console
     from rich.table import Table
 
@@ -59,14 +59,15 @@ def _show(tables: Iterable[pa.Table]) -> set[str]:
     total = 0
     for part in tables:
         statuses |= _statuses(part)
-        if total == 0:
+        if not shown.columns:
             for name in part.column_names:
                 shown.add_column(name, overflow="fold")
         if total < _SHOWN:
             for row in part.slice(0, _SHOWN - total).to_pylist():
                 shown.add_row(*(_cell(value) for value in row.values()))
         total += part.num_rows
-    console = Console()
+    # Where there is no terminal to fit, fold nothing.
+    console = Console() if sys.stdout.isatty() else Console(width=200)
     console.print(shown)
     if total > _SHOWN:
         talk.say(f"{_SHOWN} of {total} rows; add -o FILE to write them all")
@@ -115,7 +116,7 @@ def write_table(
 
     path, form = target
     if path is None and not explicit and sys.stdout.isatty():
-        statuses = _show(tables)
+        statuses = show(tables)
     else:
         statuses = set()
         with open_writer(path or sys.stdout.buffer, form, table_metadata(name, provenance)) as writer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from typing import Annotated
 
@@ -23,9 +24,6 @@ def run(
         found = task_class(task)
         lines = [f"{task}: {found.summary}", f"source: {found.source}", "parameters (-t KEY=VALUE):"]
         lines += [f"  {p.name}={'' if p.default is None else p.default}  {p.type}  {p.help}" for p in describe(found)]
-        preset = found.preset
-        lines += [
-            f"training preset: lr {preset.lr}, batch {preset.batch}, epochs {preset.epochs} of {preset.steps_per_epoch} "
-            f"steps, schedule {preset.schedule}, stop loss {preset.stop_loss}, patience {preset.patience}, tau {preset.tau}"
-        ]
+        preset = ", ".join(f"{key} {value}" for key, value in dataclasses.asdict(found.preset).items())
+        lines += [f"training preset: {preset}"]
     sys.stdout.write("\n".join(lines) + "\n")

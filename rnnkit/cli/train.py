@@ -188,12 +188,13 @@ def run(
     threads: Threads = None,
 ) -> int:
     """Train an ensemble: one network per seed, all in one batch, each stopped on its own account."""
-    settings = {key: value for key, value in locals().items() if key in _SETTINGS and value is not None}
+    given = dict(locals())
     chosen = parse_parameters(parameters)
     if resume and overwrite:
         raise InputError("--resume", "goes on with what --overwrite would delete", "give one of them")
-    from rnnkit.training.plans import parse_seeds, parse_vary, plan_networks
+    from rnnkit.training.plans import MODEL_KEYS, SETTING_KEYS, parse_seeds, parse_vary, plan_networks
 
+    settings = {key: given[key] for key in (*MODEL_KEYS, *SETTING_KEYS) if given[key] is not None}
     plans = plan_networks(task, chosen, settings, parse_seeds(seeds), parse_vary(vary or []))
     from rnnkit.devices import choose_device, set_threads
     from rnnkit.stages.train import train_into
@@ -221,33 +222,3 @@ def run(
     if counts:
         talk.say(f"{out}: " + ", ".join(f"{number} {status}" for status, number in counts.items()))
     return 1 if "diverged" in counts else 0
-
-
-_SETTINGS = frozenset(
-    [
-        "model",
-        "units",
-        "rank",
-        "alpha",
-        "tau",
-        "nonlinearity",
-        "gamma",
-        "init",
-        "gain",
-        "lr",
-        "batch",
-        "epochs",
-        "steps_per_epoch",
-        "schedule",
-        "restart",
-        "stop_loss",
-        "patience",
-        "stop_on",
-        "epsilon",
-        "validation_trials",
-        "snapshots",
-        "l1",
-        "nuclear",
-        "penalty_on",
-    ]
-)

@@ -24,7 +24,7 @@ __all__ = ["read_mat"]
 
 _MATRIX, _COMPRESSED = 14, 15
 _CHAR, _SPARSE, _OPAQUE = 4, 5, 17
-_COMPLEX = 0x0800
+_COMPLEX, _LOGICAL = 0x0800, 0x0200
 #: Element type to numpy type; 16 to 18 are UTF-8, UTF-16 and UTF-32.
 _STORED = {
     1: "i1",
@@ -149,6 +149,8 @@ def _named_array(matrix: _Element) -> tuple[str, NDArray[Any]] | None:
         text = _text(next(parts))
         return (name, np.array([text])) if shape[0] == 1 else None
     if kind == _SPARSE:
+        if flags & _LOGICAL:  # MATLAB gives their values a wrong type code; no weights are of this kind
+            return None
         rows, starts = next(parts).array(), next(parts).array()
         values = _numbers(parts, flags)
         return name, _filled(shape, rows, starts, values)

@@ -127,6 +127,10 @@ def _restore(path: Path, file: ForeignFile, note: Mapping[str, Any]) -> tuple[Ch
         family, weights = from_state_dict(file.tensors, str(path))
     else:
         family, weights = from_arrays(file.tensors, str(path), family=noted.family)
+        lost = [name for name in note["tensors"] if name not in weights]
+        if lost:
+            fix = "export or copy it again, or read it with --layout arrays"
+            raise FileError(str(path), f"the array '{lost[0]}' that was exported is missing", fix)
     intact = tensors_digest(file.tensors) == note["digest"]
     # PyTorch's readout has gamma folded in; only the tensors kept beside it give the unfolded one exactly.
     gamma = noted.gamma if intact or note["layout"] != "torch" else 1.0

@@ -21,6 +21,8 @@ __all__ = ["Population", "SearchOptions", "normalised", "polished", "search"]
 _GROUP = 16
 # Parents are drawn from this many best distinct permutations.
 _ELITE = 16
+# Up to so many units, exchanges also start at random permutations.
+_SMALL = 24
 # How far a random start lies from the barycentre towards a random permutation.
 _SPREAD = 0.3
 # Share of a random permutation mixed into the middle of two parents.
@@ -123,14 +125,21 @@ def search(problem: Assignment, options: SearchOptions) -> Iterator[Population]:
         yield population
 
 
-def polished(problem: Assignment, population: Population, exchanges: int) -> tuple[Population, bool]:
+def polished(problem: Assignment, population: Population, options: SearchOptions) -> tuple[Population, bool]:
     """Descend from the best members by exchanges; return where that ends, and whether the best has ended.
 
-    Frank-Wolfe leaves few exchanges to make (one to three), so that the others seldom overtake.
+    Frank-Wolfe leaves few exchanges to make (one to three), so that the others seldom overtake. Small
+    networks, where its ways meet in few places, are also descended from random permutations: as many as
+    there were starts, each counted as a search.
     """
-    descent = descend(problem, population.permutation[:_ELITE], exchanges, _GAIN)
+    units = len(problem.left)
+    extra = options.starts if units <= _SMALL else 0
+    random = np.random.default_rng((options.seed, extra))
+    begin = np.concatenate([population.permutation[:_ELITE], _random_permutations(units, extra, random)])
+    descent = descend(problem, begin, options.exchanges, _GAIN)
+    searches = np.concatenate([population.searches[:_ELITE], np.ones(extra, dtype=np.int64)])
     iterations = population.iterations + int(descent.exchanges.sum())
-    ends = Population.of(descent.permutation, descent.value, population.searches[:_ELITE], iterations)
+    ends = Population.of(descent.permutation, descent.value, searches, iterations)
     best = (descent.permutation == ends.permutation[0]).all(axis=1)
     return ends, bool(descent.converged[best].any())
 

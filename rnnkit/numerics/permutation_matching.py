@@ -41,7 +41,7 @@ class PermutationMatch:
         Searches run, crossings included; fewer than allowed where the optimum was proved early, none where
         the units are the same in canonical order or so few that every permutation was tried.
     starts_at_best : (pairs,) int64
-        How many of them ended at the distance returned, to 1e-9.
+        How many of them ended at the distance returned, to 1e-9 of the overlap.
     iterations : (pairs,) int64
         Frank-Wolfe steps and exchanges, over all searches.
     """
@@ -84,10 +84,9 @@ def match_permutation(
     Minimises ``|a - P^T b P|_F^2 + |linear_a - P^T linear_b|_F^2`` over permutations P: a quadratic
     assignment, NP-hard, so the value is the best of many local searches, and a lower bound stands
     beside it. Each search is Frank-Wolfe with exact line search (Vogelstein et al. 2015, PLoS ONE 10:
-    e0121002) in single precision, then exchanges of two partners in double precision until none gains.
-    The first searches start at the barycentre of the permutations and part of the way from it to random ones;
-    the later ones halfway between two of the best permutations found (crossings), where most of the
-    units that good matches agree on stay fixed.
+    e0121002), in single precision. The first searches start at the barycentre of the permutations and
+    part of the way from it to random ones; the later ones between two of the best permutations found
+    (crossings). Exchanges of two partners, in double precision, then improve the best 16 until none gains.
 
     Parameters
     ----------
@@ -98,7 +97,7 @@ def match_permutation(
     starts, crossings : int
         Searches of the two kinds, for each pair.
     steps, exchanges : int
-        Frank-Wolfe steps and exchanges allowed in a search.
+        Frank-Wolfe steps allowed in a search, and exchanges from each of the best matches.
     seed : int
         Of the random starts and crossings. Every pair uses the same stream.
     workers : int
@@ -234,13 +233,15 @@ def _match(a: Real, b: Real, linear_a: Real, linear_b: Real, options: SearchOpti
     bound = permutation_lower_bound(a, b, linear_a, linear_b)
     scale = float(np.sqrt(sum(np.sum(x * x) for x in (a, b, linear_a, linear_b))))
     near = bound + _EQUAL * scale
-    problem = normalised(a, b, linear_a @ linear_b.T)
+    # a constant added to all weights or to a feature adds the same to every permutation's overlap
+    centred = (x - x.mean(axis=0) for x in (linear_a, linear_b))
+    problem = normalised(a - a.mean(), b - b.mean(), np.inner(*centred))
     searches = 0
     for population in search(problem, options):
         searches = int(population.searches.sum())
         if distance(population.permutation[0]) <= near:
             break
-    population, converged = polished(problem, population, options.exchanges)
+    population, converged = polished(problem, population, options)
     best = distance(population.permutation[0])
     return _Found(
         distance=best,

@@ -44,9 +44,7 @@ def test_integers_and_vectors():
 
 def test_transposed_input_beside_a_square_matrix_is_refused():
     """The file may well follow the other convention, and nothing in W could show it."""
-    with pytest.raises(
-        InputError, match=r"input.weight fits only when transposed, and recurrent.weight is square"
-    ):
+    with pytest.raises(InputError, match=r"input.weight fits only when transposed, and recurrent.weight is square"):
         take({**FILE, "Win": WIN.T})
     weights = take({**FILE, "Win": WIN.T}, transpose={"input.weight"})
     np.testing.assert_array_equal(weights["input.weight"], WIN)
@@ -54,7 +52,7 @@ def test_transposed_input_beside_a_square_matrix_is_refused():
     everything = {name: value.T for name, value in FILE.items()}
     weights = take(everything, transpose=set(NAMES))
     assert all((weights[native] == FILE[array]).all() for native, array in NAMES.items())
-    with pytest.raises(InputError, match="input.weight, readout.weight fits only when transposed"):
+    with pytest.raises(InputError, match=r"input.weight, readout.weight fits only when transposed"):
         take(everything, transpose={"recurrent.weight"})
 
 
@@ -79,7 +77,7 @@ def test_transposed_of_itself_where_nothing_is_square(low_rank):
         np.testing.assert_array_equal(weights["input.weight"], wide)
     square = {"W": stacked.T, "Win": wide.T, "Wout": np.eye(5)}
     if not low_rank:
-        with pytest.raises(InputError, match="readout.weight is square"):
+        with pytest.raises(InputError, match=r"readout.weight is square"):
             take(square, family="gru")
 
 

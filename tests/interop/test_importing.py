@@ -40,20 +40,14 @@ def test_current_layout_computes_the_same(prefix, rank, tmp_path):
     rates = np.tanh(h)
     drive = [sum(file["si"][i] * file["wi"][i, k] * x[i] for i in range(2)) for k in range(n)]
     if rank:
-        recurrent = [
-            sum(file["m"][k, r] * (file["n"][:, r] @ rates) for r in range(rank)) / n for k in range(n)
-        ]
+        recurrent = [sum(file["m"][k, r] * (file["n"][:, r] @ rates) for r in range(rank)) / n for k in range(n)]
     else:
         recurrent = [file["wrec"][k] @ rates for k in range(n)]
     after = np.array([h[k] + 0.3 * (-h[k] + recurrent[k] + drive[k]) for k in range(n)])
-    wanted = np.array(
-        [sum(file["wo"][k, o] * file["so"][o] * np.tanh(after[k]) for k in range(n)) for o in range(3)]
-    )
+    wanted = np.array([sum(file["wo"][k, o] * file["so"][o] * np.tanh(after[k]) for k in range(n)) for o in range(3)])
     weights, architecture = net.weights, net.architecture
     assert (architecture.family, architecture.rank) == (("lowrank", rank) if rank else ("current", 0))
-    matrix = (
-        weights["recurrent.left"] @ weights["recurrent.right"].T / n if rank else weights["recurrent.weight"]
-    )
+    matrix = weights["recurrent.left"] @ weights["recurrent.right"].T / n if rank else weights["recurrent.weight"]
     h = weights["initial_state"]
     h = h + architecture.rate * (-h + matrix @ np.tanh(h) + weights["input.weight"] @ x)
     y = weights["readout.weight"] @ np.tanh(h) * architecture.readout_scale
@@ -93,7 +87,7 @@ def test_layout_option(tmp_path):
         import_network(path, layout="current", transpose={"input.weight"})
     with pytest.raises(InputError, match="holds a 'current' network, not a 'leaky' one"):
         import_network(path, family="leaky")
-    with pytest.raises(InputError, match="--alpha: 2.0 is not in"):
+    with pytest.raises(InputError, match=r"--alpha: 2.0 is not in"):
         import_network(path, alpha=2.0)
 
 
@@ -118,12 +112,10 @@ def test_initial_weights(tmp_path):
     np.testing.assert_array_equal(net.weights["recurrent.weight"], after["weight_hh_l0"])
     assert (net.name, net.task, net.status) == ("after", "sine", "imported")
     torch.save(nn.GRU(2, 4).state_dict(), tmp_path / "wide.pt")
-    with pytest.raises(
-        InputError, match=r"wide.pt: tensor 'input.weight' has shape \(12, 2\), expected \(9, 2\)"
-    ):
+    with pytest.raises(InputError, match=r"wide.pt: tensor 'input.weight' has shape \(12, 2\), expected \(9, 2\)"):
         import_network(tmp_path / "after.pt", initial=tmp_path / "wide.pt")
     torch.save(nn.LSTM(2, 3).state_dict(), tmp_path / "lstm.pt")
-    with pytest.raises(InputError, match="lstm.pt: holds a 'lstm' network"):
+    with pytest.raises(InputError, match=r"lstm.pt: holds a 'lstm' network"):
         import_network(tmp_path / "after.pt", initial=tmp_path / "lstm.pt")
     save_file(before, tmp_path / "before.safetensors")
     other = import_network(tmp_path / "after.pt", initial=tmp_path / "before.safetensors")
@@ -136,9 +128,7 @@ def test_external_torch_networks(external):
     paths = sorted(external.glob("*/*/i1*/weights.pt"))
     assert len(paths) == 12
     for path in paths:
-        net = import_network(
-            path, initial=path.with_name("initial_weights.pt"), task="delayed-discrimination"
-        )
+        net = import_network(path, initial=path.with_name("initial_weights.pt"), task="delayed-discrimination")
         family, units = families[path.parents[1].name]
         shape = net.architecture
         assert (shape.family, shape.units, shape.inputs, shape.outputs) == (family, units, 2, 1)
@@ -161,11 +151,7 @@ def test_external_delayed_discrimination_is_solved(external):
         target[k, 30 + delay : 35 + delay] = np.sign(first - second)
     weights, h, outputs = net.weights, np.zeros((len(trials), 20)), []
     for step in range(60):
-        h = (
-            h @ weights["recurrent.weight"].T
-            + x[:, step] @ weights["input.weight"].T
-            + weights["recurrent.bias"]
-        )
+        h = h @ weights["recurrent.weight"].T + x[:, step] @ weights["input.weight"].T + weights["recurrent.bias"]
         h = np.tanh(h)
         outputs.append(h @ weights["readout.weight"][0] + weights["readout.bias"][0])
     assert np.mean((np.array(outputs).T - target) ** 2) < 2e-4

@@ -17,9 +17,7 @@ KINDS = ("torch", "npz", "mat")
 
 def same_bits(one: Tensors, other: Tensors) -> bool:
     return one.keys() == other.keys() and all(
-        one[k].dtype == other[k].dtype
-        and one[k].shape == other[k].shape
-        and one[k].tobytes() == other[k].tobytes()
+        one[k].dtype == other[k].dtype and one[k].shape == other[k].shape and one[k].tobytes() == other[k].tobytes()
         for k in one
     )
 
@@ -52,9 +50,7 @@ def test_identity_without_optional_tensors(family, to, network, tmp_path):
 
 @pytest.mark.parametrize("to", KINDS)
 @pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize(
-    ("units", "inputs", "outputs"), [(4, 0, 0), (2, 2, 2), (4, 4, 4), (2, 6, 1), (3, 1, 9)]
-)
+@pytest.mark.parametrize(("units", "inputs", "outputs"), [(4, 0, 0), (2, 2, 2), (4, 4, 4), (2, 6, 1), (3, 1, 9)])
 def test_identity_at_awkward_sizes(family, to, units, inputs, outputs, network, tmp_path):
     net = network(family, units=units, inputs=inputs, outputs=outputs)
     assert_same(import_network(export_network(net, to, tmp_path)[0]), net)

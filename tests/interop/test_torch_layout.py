@@ -53,9 +53,7 @@ def run_by_hand(network, inputs):
 class Net(nn.Module):
     def __init__(self, architecture, *, bias=True, **settings):
         super().__init__()
-        self.rnn = MODULES[architecture.family](
-            architecture.inputs, architecture.units, bias=bias, **settings
-        )
+        self.rnn = MODULES[architecture.family](architecture.inputs, architecture.units, bias=bias, **settings)
         self.readout = nn.Linear(architecture.units, architecture.outputs, bias=bias)
 
     def forward(self, x):
@@ -150,9 +148,7 @@ def test_parallel_module(network, tmp_path):
     np.testing.assert_array_equal(net.weights["recurrent.weight"], model.rnn.weight_hh_l0.detach())
 
 
-@pytest.mark.parametrize(
-    ("cell", "family"), [(nn.RNNCell, "vanilla"), (nn.GRUCell, "gru"), (nn.LSTMCell, "lstm")]
-)
+@pytest.mark.parametrize(("cell", "family"), [(nn.RNNCell, "vanilla"), (nn.GRUCell, "gru"), (nn.LSTMCell, "lstm")])
 def test_cells(cell, family):
     state = {f"cell.{name}": value.numpy() for name, value in cell(2, 4).state_dict().items()}
     assert from_state_dict(state, "net")[0] == family
@@ -174,9 +170,7 @@ def test_learnt_initial_state():
 def test_biases_add_up():
     state = state_of("vanilla")
     _, weights = from_state_dict(state, "net")
-    np.testing.assert_array_equal(
-        weights["recurrent.bias"], state["rnn.bias_ih_l0"] + state["rnn.bias_hh_l0"]
-    )
+    np.testing.assert_array_equal(weights["recurrent.bias"], state["rnn.bias_ih_l0"] + state["rnn.bias_hh_l0"])
 
 
 def without(state, *names):

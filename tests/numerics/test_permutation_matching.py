@@ -66,9 +66,7 @@ def test_planted_permutation(noise, seed):
     a = relabelled(b, order) + noise * generator.normal(size=b.shape)
     found = match_permutation(a, b, **SMALL)
     np.testing.assert_array_equal(found.permutation[0], order)
-    np.testing.assert_array_equal(
-        found.distance[0], np.linalg.norm(a - relabelled(b, order)) if noise else 0.0
-    )
+    np.testing.assert_array_equal(found.distance[0], np.linalg.norm(a - relabelled(b, order)) if noise else 0.0)
     assert found.status[0] == ("converged" if noise else "optimal")
 
 
@@ -137,6 +135,16 @@ def test_linear_features_change_the_match():
     assert (pulled.permutation != plain.permutation).any()
     strong = match_permutation(a, b, linear_a=1e3 * x, linear_b=1e3 * x[:, order])
     np.testing.assert_array_equal(order[strong.permutation[0]], np.arange(16))
+
+
+def test_large_offsets_do_not_hide_the_match():
+    """Single precision would lose the differences beside a constant of 1e6."""
+    generator = np.random.default_rng(0)
+    b, y = generator.normal(size=(1, 32, 32)) + 1e6, generator.normal(size=(1, 32, 2)) - 1e6
+    order = generator.permutation(32)
+    a = relabelled(b, order) + 0.2 * generator.normal(size=b.shape)
+    found = match_permutation(a, b, linear_a=y[:, order], linear_b=y, **SMALL)
+    np.testing.assert_array_equal(found.permutation[0], order)
 
 
 @pytest.mark.parametrize("features", [0, 2])

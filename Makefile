@@ -1,0 +1,41 @@
+# Every target does its own set-up in .venv; PYTHON chooses the interpreter it is made from.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+DEMO := demo
+
+.PHONY: setup demo test bench docs clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,reference]'
+	touch $@
+
+demo: setup
+	$(BIN)/rnnkit train flipflop -t bits=3 -t steps=50 --units 64 --seeds 0:8 --batch 64 --lr 2e-3 --stop-loss 5e-4 -o $(DEMO)/ckpts --overwrite
+	$(BIN)/rnnkit info $(DEMO)/ckpts -o $(DEMO)/networks.csv
+	$(BIN)/rnnkit rollout $(DEMO)/ckpts -o $(DEMO)/rollout.parquet
+	$(BIN)/rnnkit rollout $(DEMO)/ckpts --ood --summary -o $(DEMO)/summary.parquet
+	$(BIN)/rnnkit compare $(DEMO)/ckpts --metric dsa,pif,svcca,pif-initial -o $(DEMO)/comparisons.parquet
+	$(BIN)/rnnkit degeneracy --comparisons $(DEMO)/comparisons.parquet --summary $(DEMO)/summary.parquet -o $(DEMO)/degeneracy.parquet
+	@$(BIN)/rnnkit info $(DEMO)/degeneracy.parquet
+	@echo "networks: $(DEMO)/ckpts, listed in $(DEMO)/networks.csv"
+	@echo "tables:   $(DEMO)/rollout.parquet $(DEMO)/summary.parquet $(DEMO)/comparisons.parquet $(DEMO)/degeneracy.parquet"
+
+test: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2
+
+bench: setup
+	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only -s
+
+docs: setup
+	$(BIN)/python docs/generate.py
+	$(BIN)/mkdocs build --strict
+
+clean:
+	rm -rf .venv $(DEMO) site docs/reference build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks
