@@ -14,10 +14,10 @@ import numpy as np
 from rnnkit.numerics.frank_wolfe import Ascent, Point, ascend, barycentre, moved, vertices
 from rnnkit.numerics.two_exchange import Assignment, Integers, Real, descend
 
-__all__ = ["Population", "SearchOptions", "normalised", "polished", "search"]
+__all__ = ["Population", "SearchOptions", "normalised", "polished", "random_descents", "search"]
 
 # Searches that advance together: enough to share numpy's overhead, few enough to stay in cache at 64 units
-# and in 250 MB at 512.
+# and in 350 MB at 512.
 _GROUP = 16
 # Parents are drawn from this many best distinct permutations.
 _ELITE = 16
@@ -133,7 +133,7 @@ def polished(problem: Assignment, population: Population, options: SearchOptions
     there were starts, each counted as a search.
     """
     units = len(problem.left)
-    extra = options.starts if units <= _SMALL else 0
+    extra = random_descents(units, options)
     random = np.random.default_rng((options.seed, extra))
     begin = np.concatenate([population.permutation[:_ELITE], _random_permutations(units, extra, random)])
     descent = descend(problem, begin, options.exchanges, _GAIN)
@@ -142,6 +142,11 @@ def polished(problem: Assignment, population: Population, options: SearchOptions
     ends = Population.of(descent.permutation, descent.value, searches, iterations)
     best = (descent.permutation == ends.permutation[0]).all(axis=1)
     return ends, bool(descent.converged[best].any())
+
+
+def random_descents(units: int, options: SearchOptions) -> int:
+    """Return how many searches :func:`polished` adds."""
+    return options.starts if units <= _SMALL else 0
 
 
 def _scattered(problem: Assignment, size: int, with_centre: bool, random: np.random.Generator) -> Point:

@@ -26,7 +26,8 @@ __all__ = [
 _MEMORY = 5  # L-BFGS pairs kept
 _STEP_CAP = 1.5  # Frobenius norm of one step; the exponential below is orthogonal to 1e-3 there
 _SAME = 0.95  # |<q1, q2>| / n above which two rotations are taken for one
-_PARENTS = 6  # local maxima that recombine
+_PARENTS = 10  # local maxima that recombine
+_BASES = 3  # how many of them are moved by the differences of others
 
 
 def value(x: torch.Tensor, y: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
@@ -144,7 +145,7 @@ def crossings(x: torch.Tensor, y: torch.Tensor, q: torch.Tensor, best: torch.Ten
     """Return ``q_a q_b^T q_c`` of the best rotations, the highest that are new first."""
     parents = take(q, best[:, :_PARENTS])
     k = parents.shape[1]
-    triples = [(i, j, m) for i in range(k) for j in range(k) for m in range(min(3, k)) if i != j != m]
+    triples = [(i, j, m) for i in range(k) for j in range(k) for m in range(min(_BASES, k)) if i != j != m]
     i, j, m = torch.tensor(triples, device=x.device).reshape(-1, 3).T
     made = parents[:, i] @ parents[:, j].mT @ parents[:, m]
     reached = value(x, y, made)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from itertools import permutations
 
 import numpy as np
+import numpy.typing as npt
 
 from rnnkit.errors import InputError
-from rnnkit.numerics.assignment_search import SearchOptions, normalised, polished, search
+from rnnkit.numerics.assignment_search import SearchOptions, normalised, polished, random_descents, search
 from rnnkit.numerics.permutation_bounds import permutation_lower_bound
 from rnnkit.numerics.two_exchange import Integers, Real
 
@@ -49,7 +50,7 @@ class PermutationMatch:
     distance: Real
     permutation: Integers
     lower_bound: Real
-    status: tuple[str, ...]
+    status: npt.NDArray[np.str_]
     starts: Integers
     starts_at_best: Integers
     iterations: Integers
@@ -126,8 +127,8 @@ def match_permutation(
     >>> a = rng.normal(size=(1, 8, 8))
     >>> order = rng.permutation(8)
     >>> found = match_permutation(a, a[:, order][:, :, order])
-    >>> found.distance, found.status
-    (array([0.]), ('optimal',))
+    >>> found.distance.tolist(), found.status.tolist()
+    ([0.0], ['optimal'])
     >>> bool((order[found.permutation[0]] == np.arange(8)).all())
     True
     """
@@ -154,7 +155,7 @@ def match_permutation(
         distance=np.array([f.distance for f in found]),
         permutation=np.array([f.permutation for f in found], dtype=np.int64).reshape(a.shape[:2]),
         lower_bound=np.array([f.lower_bound for f in found]),
-        status=tuple(f.status for f in found),
+        status=np.array([f.status for f in found], dtype="<U9"),
         starts=np.array([f.starts for f in found], dtype=np.int64),
         starts_at_best=np.array([f.starts_at_best for f in found], dtype=np.int64),
         iterations=np.array([f.iterations for f in found], dtype=np.int64),
@@ -248,7 +249,7 @@ def _match(a: Real, b: Real, linear_a: Real, linear_b: Real, options: SearchOpti
         permutation=population.permutation[0],
         lower_bound=min(bound, best),  # rounding in the distance could leave it an ulp below
         status="optimal" if best <= near else "converged" if converged else "budget",
-        starts=searches,
+        starts=searches + random_descents(units, options),
         starts_at_best=population.at_best,
         iterations=population.iterations,
     )

@@ -12,12 +12,12 @@ _STEP_ELEMENTS = 32768
 _PIECE_TRIALS = 64
 
 
-def trial_piece(trials: int, on_gpu: bool) -> int:
+def trial_piece(trials: int, one_kernel: bool) -> int:
     """Trials to run through time together."""
-    return trials if on_gpu else min(trials, _PIECE_TRIALS)
+    return trials if one_kernel else min(trials, _PIECE_TRIALS)
 
 
-def chunk_sizes(networks: int, trials: int, units: int, threads: int, on_gpu: bool) -> list[int]:
+def chunk_sizes(networks: int, trials: int, units: int, threads: int, one_kernel: bool) -> list[int]:
     """Sizes of the chunks of networks, each one thread's work for an epoch; one chunk on a GPU.
 
     Examples
@@ -27,7 +27,7 @@ def chunk_sizes(networks: int, trials: int, units: int, threads: int, on_gpu: bo
     >>> chunk_sizes(8, 256, 128, 2, True)
     [8]
     """
-    if on_gpu:
+    if one_kernel:
         return [networks]
     most = max(1, _STEP_ELEMENTS // (trial_piece(trials, False) * units))
     rounds = math.ceil(networks / (threads * most))

@@ -143,7 +143,9 @@ def _to_device(trials: Trials, device: torch.device) -> tuple[Tensor, Tensor, Te
 class _Chunk:
     """One thread's share of the networks: views into the group's arrays, and an epoch's work on them."""
 
-    def __init__(self, plans: Sequence[NetworkPlan], state: GroupState, part: slice, lr: Tensor) -> None:
+    def __init__(
+        self, plans: Sequence[NetworkPlan], state: GroupState, part: slice, lr: Tensor, one_kernel: bool
+    ) -> None:
         lead = plans[0]
         self.plans, self.task, self.settings = plans, lead.task, lead.settings
         self.model = make_model(lead.architecture)
@@ -162,7 +164,7 @@ class _Chunk:
         self.l1 = scalars([p.settings.l1 for p in plans])
         self.nuclear = scalars([p.settings.nuclear for p in plans])
         self.work = Workspace()
-        self.piece = trial_piece(self.settings.batch, device.type != "cpu")
+        self.piece = trial_piece(self.settings.batch, one_kernel)
 
     def _block_steps(self) -> int:
         """Steps drawn together: fixed by the task and batch alone, whatever the company."""
@@ -296,6 +298,7 @@ def train_group(
     device: torch.device,
     threads: int,
     state: GroupState | None = None,
+    one_kernel: bool | None = None,
 ) -> Iterator[EpochReport]:
     """Train networks that share a batch key, yielding after each epoch.
 
@@ -308,6 +311,9 @@ def train_group(
     threads : int
     state : GroupState, optional
         Where to go on; from fresh weights by default.
+    one_kernel : bool, optional
+        All networks and trials in one kernel a step, on one thread: the default on a GPU. Otherwise chunks
+        that fit a core's cache, `threads` of them at a time.
 
     Yields
     ------
@@ -319,7 +325,8 @@ def train_group(
     for name in ("flat", "initial", "first", "second"):
         setattr(state, name, getattr(state, name).to(device))
     lead = plans[0]
-    workers = 1 if device.type != "cpu" else threads
+    one_kernel = device.type != "cpu" if one_kernel is None else one_kernel
+    workers = 1 if one_kernel else threads
     with ThreadPoolExecutor(workers) as pool:
         while state.active:
             started = time.perf_counter()
@@ -330,7 +337,7 @@ def train_group(
             sizes = chunk_sizes(len(here), lead.settings.batch, lead.architecture.units, workers, device.type != "cpu")
             ends = np.cumsum(sizes)
             parts = [slice(int(end - size), int(end)) for size, end in zip(sizes, ends, strict=True)]
-            chunks = [_Chunk(here[part], state, part, lr) for part in parts]
+            chunks = [_Chunk(here[part], state, part, lr, one_kernel) for part in parts]
             results = list(pool.map(lambda chunk, epoch: chunk.run(epoch), chunks, [state.epoch] * len(chunks)))
             loss, norm, validation = (torch.cat([r[k] for r in results]).tolist() for k in range(3))
             accuracy = (

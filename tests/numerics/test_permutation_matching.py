@@ -43,18 +43,19 @@ def test_brute_force(units, features):
     found = match_permutation(a, b, linear_a=x, linear_b=y)
     best = [brute_force(*pair) for pair in zip(a, b, x, y, strict=True)]
     np.testing.assert_allclose(found.distance, best, rtol=1e-12)
-    assert found.status == ("optimal",) * pairs
+    assert found.status.tolist() == ["optimal"] * pairs
     np.testing.assert_array_equal(found.lower_bound, found.distance)
 
 
 def test_search_finds_what_brute_force_finds(monkeypatch):
-    """The same through the search that larger networks get: it may miss one in twenty, by little."""
+    """The same through the search that larger networks get."""
     monkeypatch.setattr(permutation_matching, "_ENUMERATED", 0)
     a, b = random_weights(0, 2 * 20, 6).reshape(2, 20, 6, 6)
-    found = match_permutation(a, b)
+    found = match_permutation(a, b, starts=64)
+    assert ((found.starts_at_best > 0) & (found.starts_at_best <= found.starts)).all()
     best = np.array([brute_force(*pair) for pair in zip(a, b, strict=True)])
     assert (found.lower_bound <= best).all()
-    assert np.mean(found.distance <= best * (1 + 1e-12)) >= 0.95
+    np.testing.assert_allclose(found.distance, best, rtol=1e-12)
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.1, 0.3, 0.6])
@@ -75,7 +76,7 @@ def test_nearly_relabelled_copy_meets_the_bound():
     order = np.random.default_rng(1).permutation(32)
     b = relabelled(a, order) * (1 + 1e-15)
     found = match_permutation(a, b)
-    assert found.status == ("optimal",)
+    assert found.status.tolist() == ["optimal"]
     assert 0 < found.distance[0] < 1e-12 * np.linalg.norm(a)
     assert found.starts[0] <= 16  # proved after the first group
 
@@ -152,7 +153,7 @@ def test_no_single_exchange_is_better(features):
     a, b = uniform_weights(0, 1, 40)
     x, y = np.random.default_rng(0).normal(size=(2, 1, 40, features))
     found = match_permutation(a, b, linear_a=x, linear_b=y, **SMALL)
-    assert found.status == ("converged",)
+    assert found.status.tolist() == ["converged"]
     after = exchanged_squares(a[0], b[0], found.permutation[0], x[0], y[0])
     assert min(after.values()) >= found.distance[0] ** 2 * (1 - 1e-12)
 
@@ -256,7 +257,7 @@ def test_not_finite():
     x, y = np.zeros((2, 3, 8, 1))
     y[2, 0, 0] = np.inf
     found = match_permutation(a, b, linear_a=x, linear_b=y)
-    assert found.status == ("converged", "invalid", "invalid")
+    assert found.status.tolist() == ["converged", "invalid", "invalid"]
     assert np.isnan(found.distance[1:]).all()
     assert np.isnan(found.lower_bound[1:]).all()
     assert (found.permutation[1:] == -1).all()
@@ -273,14 +274,14 @@ def test_scale(exponent):
 def test_all_zero():
     found = match_permutation(np.zeros((1, 9, 9)), np.zeros((1, 9, 9)))
     assert found.distance[0] == 0
-    assert found.status == ("optimal",)
+    assert found.status.tolist() == ["optimal"]
 
 
 def test_one_side_zero():
     a = random_weights(0, 1, 10)
     found = match_permutation(a, np.zeros_like(a))
     np.testing.assert_allclose(found.distance, np.linalg.norm(a), rtol=1e-14)
-    assert found.status == ("optimal",)
+    assert found.status.tolist() == ["optimal"]
 
 
 def test_options_have_effects():
@@ -294,7 +295,7 @@ def test_options_have_effects():
     short = match_permutation(a, b, starts=1, crossings=0, steps=1)
     assert short.iterations[0] != few.iterations[0]
     stopped = match_permutation(a, b, starts=1, crossings=0, steps=1, exchanges=0)
-    assert stopped.status == ("budget",)
+    assert stopped.status.tolist() == ["budget"]
     assert stopped.distance[0] > short.distance[0]
 
 
@@ -321,7 +322,7 @@ def test_no_pairs():
     found = match_permutation(np.zeros((0, 4, 4)), np.zeros((0, 4, 4)))
     assert found.distance.shape == (0,)
     assert found.permutation.shape == (0, 4)
-    assert found.status == ()
+    assert found.status.shape == (0,)
 
 
 def test_untrained_pairs_over_widths():
