@@ -73,7 +73,10 @@ def _kind(parameter: Any) -> str:
 
 def _usage(name: str, command: Any) -> str:
     words = [f"rnnkit {name}", "[OPTIONS]"]
-    words += [str(p.metavar or p.name.upper()) for p in command.params if p.param_type_name == "argument"]
+    for p in command.params:
+        if p.param_type_name == "argument":
+            shown = str(p.metavar or p.name.upper()).strip("[]")
+            words.append(shown if p.required else f"[{shown}]")
     return " ".join(words)
 
 
@@ -86,7 +89,10 @@ def commands_page() -> str:
         parts += [f"## rnnkit {name}\n", f"```text\n{_usage(name, command)}\n```\n"]
         parts += [prose(paragraph) + "\n" for paragraph in (command.help or "").split("\n\n")]
         if arguments:
-            rows = [(code(p.metavar or p.name), code(p.default) if p.default else "", prose(p.help)) for p in arguments]
+            rows = [
+                (code(str(p.metavar or p.name).strip("[]")), code(p.default) if p.default else "", prose(p.help))
+                for p in arguments
+            ]
             parts.append(table(("argument", "default", "meaning"), rows))
         rows = []
         for p in sorted(options, key=lambda p: p.rich_help_panel == "Talk"):

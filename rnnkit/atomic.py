@@ -8,9 +8,19 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from rnnkit.errors import FileError
+from rnnkit.errors import FileError, RnnkitError
 
-__all__ = ["atomic_path", "check_writable"]
+__all__ = ["atomic_path", "check_target", "check_writable"]
+
+
+def check_target(path: Path) -> None:
+    """Raise FileError unless a file could be created under this name; create nothing, not even its folder."""
+    if path.is_dir():
+        raise FileError(str(path), "is a folder, not a file", "give a file name")
+    folder = path.parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    check_writable(folder)
 
 
 def check_writable(folder: Path) -> None:
@@ -39,7 +49,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     if path.is_dir():
         raise FileError(str(path), "is a folder, not a file", "give a file name")
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent or Path())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
     except OSError as error:
         raise FileError(str(path), f"cannot be written: {error.strerror}", "choose another place") from error
     os.close(handle)
@@ -51,6 +62,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         os.umask(mask)
         temporary.chmod(0o666 & ~mask)
         temporary.replace(path)
+    except RnnkitError:
+        raise
     except OSError as error:
         raise FileError(
             str(path), f"cannot be written: {error.strerror}", "free some space or choose another place"

@@ -79,6 +79,18 @@ class Checkpoint:
         """Return the same network under another name."""
         return replace(self, name=name)
 
+    def metadata(self) -> dict[str, Any]:
+        """Return all but the tensors, as it stands in the file's metadata."""
+        return {
+            "model": self.architecture.to_json(),
+            "task": {"name": self.task, "parameters": dict(self.task_parameters)},
+            "training": dict(self.training),
+            "seed": self.seed,
+            "losses": dict(self.losses),
+            "status": self.status,
+            "provenance": dict(self.provenance),
+        }
+
     def bad_tensor(self) -> str | None:
         """Return the name of the first tensor that holds NaN or infinity, or None."""
         for key, value in self.weights.items():
@@ -214,7 +226,7 @@ def _verified(path: Path, tensors: Tensors, text: str) -> dict[str, Any]:
         metadata = json.loads(text)
         digest = metadata["digest"]
         blank = text.replace(f'"digest":"{digest}"', f'"digest":"{_NO_DIGEST}"')
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise FileError(str(path), "its metadata is damaged", "write or copy the file again") from error
     if not isinstance(digest, str) or len(digest) != 64 or _digest(tensors, blank) != digest:
         raise FileError(str(path), "its digest does not fit its content: it was damaged or edited", "copy it again")
@@ -231,17 +243,7 @@ def save_native(checkpoint: Checkpoint, path: Path) -> None:
         check_tensors(f"{checkpoint.name} (init)", checkpoint.architecture, checkpoint.initial)
     tensors = dict(checkpoint.weights)
     tensors |= {INITIAL_PREFIX + name: value for name, value in checkpoint.initial.items()}
-    metadata = {
-        "format": FORMAT_VERSION,
-        "model": checkpoint.architecture.to_json(),
-        "task": {"name": checkpoint.task, "parameters": dict(checkpoint.task_parameters)},
-        "training": dict(checkpoint.training),
-        "seed": checkpoint.seed,
-        "losses": dict(checkpoint.losses),
-        "status": checkpoint.status,
-        "provenance": dict(checkpoint.provenance),
-    }
-    _write(path, tensors, metadata)
+    _write(path, tensors, {"format": FORMAT_VERSION, **checkpoint.metadata()})
 
 
 def load_native(path: Path, content: tuple[Tensors, dict[str, str]] | None = None) -> Checkpoint:

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
-import pyarrow.json
 import pyarrow.parquet as pq
 
 from rnnkit.atomic import atomic_path
 from rnnkit.errors import FileError, InputError
 from rnnkit.provenance import Provenance
-from rnnkit.schemas import Schema, get_schema
+from rnnkit.schemas import Column, Schema, get_schema
 
 __all__ = [
     "FORMATS",
     "arrow_schema",
     "build",
-    "describe_file",
+    "check_group_keys",
+    "describe",
     "group_columns",
     "open_writer",
     "read",
@@ -48,6 +51,7 @@ def arrow_schema(schema: Schema, extra: Sequence[str] = (), vectors: Mapping[str
 
     `vectors` gives the length of each `vector` column, a fixed-size list of float32.
     """
+    check_group_keys(schema.name, extra)
     fields: list[pa.Field[Any]] = []
     keys = [column for column in schema.columns if column.name in schema.key]
     rest = [column for column in schema.columns if column.name not in schema.key]
@@ -65,6 +69,14 @@ def arrow_schema(schema: Schema, extra: Sequence[str] = (), vectors: Mapping[str
         unit = {"unit": column.unit, "meaning": column.meaning}
         fields.append(pa.field(column.name, kind, nullable=column.nullable, metadata=unit))
     return pa.schema(fields)
+
+
+def check_group_keys(name: str, keys: Sequence[str]) -> None:
+    """Raise InputError when a group column would have the name of a declared one."""
+    schema = get_schema(name)
+    for key in keys:
+        if schema.column(key) is not None:
+            raise InputError(f"'{key}'", f"is a column of every {name} table already", "leave it out of the keys")
 
 
 def _clean(value: Any) -> Any:
@@ -106,12 +118,15 @@ class _Unseekable(io.RawIOBase):
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._position = 0
+        #: Nothing more is passed on: the table stays without its end.
+        self.abandoned = False
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
-        self._stream.write(data)
+        if not self.abandoned:
+            self._stream.write(data)
         size = memoryview(data).nbytes
         self._position += size
         return size
@@ -120,7 +135,7 @@ class _Unseekable(io.RawIOBase):
         return self._position
 
     def flush(self) -> None:
-        if not self._stream.closed:
+        if not self.abandoned and not self._stream.closed:
             self._stream.flush()
 
 
@@ -141,7 +156,10 @@ class TableWriter:
             if self._parquet is None:
                 schema = table.schema.with_metadata(self._metadata)
                 # A fixed row-group layout and no time stamps: the same rows give the same bytes.
-                self._parquet = pq.ParquetWriter(cast(IO[bytes], self._stream), schema, compression="zstd")
+                # Checksums: a bit that flips in a page is found when the table is read.
+                self._parquet = pq.ParquetWriter(
+                    cast(IO[bytes], self._stream), schema, compression="zstd", write_page_checksum=True
+                )
                 self._schema = schema
             self._parquet.write_table(table.cast(self._schema))
         elif self._form == "csv":
@@ -158,6 +176,13 @@ class TableWriter:
             self._parquet.close()
         self._stream.flush()
 
+    def abandon(self) -> None:
+        """Leave the table without its end, so that nobody takes a part of it for the whole.
+
+        pyarrow writes the end when the writer is collected, whatever happened before.
+        """
+        self._stream.abandoned = True
+
 
 def _flatten_vectors(table: pa.Table) -> pa.Table:
     """CSV has no lists: a vector column becomes one JSON string per row."""
@@ -172,32 +197,92 @@ def _flatten_vectors(table: pa.Table) -> pa.Table:
 def open_writer(target: Path | IO[bytes], form: str, metadata: Mapping[str, str]) -> Iterator[TableWriter]:
     """Give a writer to a file (whole or not at all) or an open binary stream."""
     if isinstance(target, Path):
-        with atomic_path(target) as temporary, temporary.open("wb") as handle:
-            writer = TableWriter(handle, form, metadata)
-            yield writer
-            writer.close()
+        with atomic_path(target) as temporary, temporary.open("wb") as handle, _writer(handle, form, metadata) as to:
+            yield to
     else:
-        writer = TableWriter(target, form, metadata)
+        with _writer(target, form, metadata) as to:
+            yield to
+
+
+@contextmanager
+def _writer(stream: IO[bytes], form: str, metadata: Mapping[str, str]) -> Iterator[TableWriter]:
+    writer = TableWriter(stream, form, metadata)
+    try:
         yield writer
         writer.close()
+    except BaseException:
+        writer.abandon()
+        raise
+
+
+#: What pyarrow raises for damaged files; UnicodeDecodeError is a ValueError.
+_DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, OverflowError, RecursionError)
 
 
 def _read_parquet(source: Path | IO[bytes], where: str) -> pa.Table:
     try:
-        if isinstance(source, Path):
-            return pq.read_table(source, partitioning=None)
-        return pq.read_table(pa.BufferReader(source.read()))
-    except (pa.ArrowInvalid, pa.ArrowException, OSError) as error:
+        held = pa.BufferReader(source.read()) if not isinstance(source, Path) else source
+        table = pq.read_table(held, partitioning=None, page_checksum_verification=True)
+        table.validate(full=True)
+    except _DAMAGE as error:
         raise FileError(where, f"is no readable Parquet table: {_first_line(error)}", "write it again") from error
+    return table
 
 
-def _read_text(path: Path, form: str) -> pa.Table:
+def _read_text(path: Path, form: str, schema: Schema | None = None) -> pa.Table:
+    """Read CSV or JSON lines, the columns of a declared schema in their declared types."""
     try:
-        if form == "csv":
-            return pa.csv.read_csv(path)
-        return pa.json.read_json(path)
-    except (pa.ArrowInvalid, OSError) as error:
+        return _read_csv(path, schema) if form == "csv" else _read_jsonl(path, schema)
+    except InputError:
+        raise
+    except (*_DAMAGE, csv.Error) as error:
         raise FileError(str(path), f"is no readable {form} table: {_first_line(error)}", "write it again") from error
+
+
+def _text_type(name: str, schema: Schema | None, vectors: pa.DataType) -> pa.DataType | None:
+    """Return the type of a column in a text file, or None to go by its values."""
+    column = None if schema is None else schema.column(name)
+    if column is not None:
+        return vectors if column.type == "vector" else _TYPES[column.type]
+    # Group columns are strings: 0.30 must not become 0.3.
+    return pa.string() if schema is not None and schema.extra_keys else None
+
+
+def _read_csv(path: Path, schema: Schema | None) -> pa.Table:
+    with path.open(encoding="utf-8-sig", newline="") as handle:
+        header = next(csv.reader(handle), [])
+    _refuse_repeats(str(path), header)
+    types = {name: kind for name in header if (kind := _text_type(name, schema, pa.string())) is not None}
+    options = pa.csv.ConvertOptions(column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False)
+    try:
+        return pa.csv.read_csv(path, convert_options=options)
+    except pa.ArrowInvalid as error:
+        place = re.match(r"In CSV column #(\d+): (?:Row #\d+: )?(.*)", _first_line(error))
+        if place is None or int(place[1]) >= len(header):
+            raise
+        raise InputError(str(path), f"column '{header[int(place[1])]}': {place[2]}", "write it again") from error
+
+
+def _read_jsonl(path: Path, schema: Schema | None) -> pa.Table:
+    with path.open(encoding="utf-8") as handle:
+        rows = [json.loads(line) for line in handle if line.strip()]
+    if not all(isinstance(row, dict) for row in rows):
+        raise InputError(str(path), "a line holds no JSON object", "write a row a line, as {column: value}")
+    columns = {}
+    for name in dict.fromkeys(name for row in rows for name in row):
+        values = [row.get(name) for row in rows]
+        kind = _text_type(name, schema, pa.list_(pa.float32()))
+        try:
+            columns[name] = pa.array(values, kind)
+        except (pa.ArrowException, OverflowError) as error:
+            raise InputError(str(path), f"column '{name}': {_first_line(error)}", "write it again") from error
+    return pa.table(columns)
+
+
+def _refuse_repeats(where: str, names: Sequence[str]) -> None:
+    for name in names:
+        if list(names).count(name) > 1:
+            raise InputError(where, f"column '{name}' stands there twice", "give each column its own name")
 
 
 def read(source: Path | IO[bytes], name: str, where: str | None = None) -> pa.Table:
@@ -217,85 +302,119 @@ def read(source: Path | IO[bytes], name: str, where: str | None = None) -> pa.Ta
     FileError
         When the file is missing or damaged.
     InputError
-        When a column is missing or of the wrong type, or the file holds another table.
+        When a column is missing, of the wrong type or without a value where it needs one, or the file holds
+        another table.
     """
+    return _read_as(source, (name,), where)[0]
+
+
+def read_any(source: Path | IO[bytes], names: Sequence[str], where: str | None = None) -> tuple[pa.Table, str]:
+    """Read a table that may be of several schemas; return it with its schema's name.
+
+    A table that does not say what it is, is the first of those whose columns it has.
+    """
+    return _read_as(source, names, where)
+
+
+def _read_as(source: Path | IO[bytes], names: Sequence[str], where: str | None) -> tuple[pa.Table, str]:
     where = where or (str(source) if isinstance(source, Path) else "standard input")
     if isinstance(source, Path) and not source.is_file():
         what = "is a folder" if source.is_dir() else "no such file"
         raise FileError(where, what, "give a table written by rnnkit")
     form = source.suffix.lstrip(".") if isinstance(source, Path) else "parquet"
-    table = (
-        _read_text(source, form) if isinstance(source, Path) and form in FORMATS[1:] else _read_parquet(source, where)
-    )
-    schema = get_schema(name)
+    if isinstance(source, Path) and form in FORMATS[1:]:
+        # The same columns have the same types in all schemas that are read as alternatives.
+        table = _read_text(source, form, get_schema(names[-1]))
+    else:
+        table = _read_parquet(source, where)
+        _refuse_repeats(where, table.column_names)
     found = _metadata(table.schema, where)
-    if found and found.get("schema") != name:
-        raise InputError(where, f"holds a '{found.get('schema')}' table, expected '{name}'", "give the right file")
+    held = found.get("schema")
+    if found and held not in names:
+        raise InputError(where, f"holds a '{held}' table, expected {' or '.join(names)}", "give the right file")
+    lacking = {name: [c for c in get_schema(name).columns if _lacks(table, c)] for name in names}
+    name = str(held) if found else next((one for one in reversed(names) if not lacking[one]), names[0])
+    schema = get_schema(name)
     if found and found.get("version") != schema.version:
         raise InputError(
             where, f"has schema version {found.get('version')}, expected {schema.version}", "write it again"
         )
-    expected = arrow_schema(schema)
+    if lacking[name]:
+        raise InputError(where, f"column '{lacking[name][0].name}' is missing", f"a '{name}' table needs it")
     for column in schema.columns:
-        if column.name not in table.column_names and not column.optional:
-            raise InputError(where, f"column '{column.name}' is missing", f"a '{name}' table needs it")
-    return _checked_types(table, expected, where, form)
+        if column.name in table.column_names:
+            table = _settled(table, column, where, form)
+    return table, name
 
 
-def _checked_types(table: pa.Table, expected: pa.Schema, where: str, form: str) -> pa.Table:
-    """Return the table with its declared columns in their declared types, or raise InputError."""
-    for k, field in enumerate(table.schema):
-        if field.name not in expected.names:
-            continue
-        wanted = expected.field(field.name).type
-        if pa.types.is_list(wanted):
-            vector = pa.types.is_list(field.type) or pa.types.is_fixed_size_list(field.type)
-            if form == "csv" and pa.types.is_string(field.type):
-                values = [None if v is None else json.loads(v) for v in table.column(k).to_pylist()]
-                table = table.set_column(k, field.name, pa.array(values, wanted))
-            elif not vector:
-                raise InputError(where, f"column '{field.name}' is {field.type}, expected lists", "write it again")
-        elif field.type != wanted:
-            try:
-                table = table.set_column(k, field.name, table.column(k).cast(wanted))
-            except pa.ArrowInvalid as error:
-                raise InputError(
-                    where, f"column '{field.name}' is {field.type}, expected {wanted}", "write it again"
-                ) from error
-    return table
+def _lacks(table: pa.Table, column: Column) -> bool:
+    return column.name not in table.column_names and not column.optional
 
 
-def read_any(path: Path, names: Sequence[str]) -> tuple[pa.Table, str]:
-    """Read a Parquet table that may be of several schemas; return it with its schema's name."""
-    held = str(describe_file(path).get("schema"))
-    if held not in names:
-        raise InputError(str(path), f"holds a '{held}' table, expected {' or '.join(names)}", "give the right file")
-    return read(path, held), held
-
-
-def describe_file(path: Path) -> dict[str, Any]:
-    """Return what a table file holds: schema, provenance, rows and columns."""
-    if not path.is_file():
-        raise FileError(str(path), "no such file", "check the name")
-    if path.suffix in (".csv", ".jsonl"):
-        table = _read_text(path, path.suffix.lstrip("."))
-        rows, schema, held = table.num_rows, table.schema, {}
+def _settled(table: pa.Table, column: Column, where: str, form: str) -> pa.Table:
+    """Return the table with one declared column in its declared type, or raise InputError."""
+    place = table.column_names.index(column.name)
+    values: Any = table.column(place)
+    if column.type == "vector":
+        values = _vectors(values, column, where, form)
     else:
-        try:
-            parquet = pq.ParquetFile(path)
-        except (pa.ArrowException, OSError) as error:
-            raise FileError(
-                str(path), f"is no readable Parquet table: {_first_line(error)}", "write it again"
-            ) from error
-        rows, schema = parquet.metadata.num_rows, parquet.schema_arrow
-        held = _metadata(schema, str(path))
-    return {**held, "rows": rows, "columns": {field.name: str(field.type) for field in schema}}
+        values = _scalars(values, column, where)
+    if values.null_count and not column.nullable:
+        row = pc.index(pc.is_null(values), True).as_py()
+        raise InputError(where, f"column '{column.name}' has no value in row {row}", "give it one")
+    return table.set_column(place, column.name, values)
 
 
-def read_rows(path: Path) -> pa.Table:
-    """Read a table of any schema, by its ending."""
-    form = path.suffix.lstrip(".")
-    return _read_text(path, form) if form in FORMATS[1:] else _read_parquet(path, str(path))
+def _scalars(values: Any, column: Column, where: str) -> Any:
+    wanted, held = _TYPES[column.type], values.type
+    inner = held.value_type if pa.types.is_dictionary(held) else held
+    alike = (
+        (pa.types.is_string(wanted) and (pa.types.is_string(inner) or pa.types.is_large_string(inner)))
+        or (pa.types.is_boolean(wanted) and pa.types.is_boolean(inner))
+        or (pa.types.is_integer(wanted) and (pa.types.is_integer(inner) or pa.types.is_floating(inner)))
+        or (pa.types.is_floating(wanted) and (pa.types.is_integer(inner) or pa.types.is_floating(inner)))
+        or pa.types.is_null(inner)
+    )
+    try:
+        if not alike:
+            raise pa.ArrowTypeError("types differ")
+        values = values.cast(wanted)
+    except pa.ArrowException as error:
+        raise InputError(where, f"column '{column.name}' is {held}, expected {wanted}", "write it again") from error
+    if pa.types.is_floating(wanted):
+        # Tables from elsewhere may hold NaN or infinity: no numbers, so null.
+        values = pc.if_else(pc.is_finite(values), values, pa.scalar(None, wanted))
+    return values
+
+
+def _vectors(values: Any, column: Column, where: str, form: str) -> Any:
+    wanted, held = pa.list_(pa.float32()), values.type
+    try:
+        if form == "csv":
+            lists = [None if v is None else json.loads(v) for v in values.to_pylist()]
+            return pa.chunked_array([pa.array(lists, wanted)])
+        vector = pa.types.is_fixed_size_list(held) or pa.types.is_list(held) or pa.types.is_large_list(held)
+        if not vector or not pa.types.is_floating(held.value_type):
+            raise pa.ArrowTypeError("types differ")
+        return values
+    except (pa.ArrowException, ValueError, RecursionError) as error:
+        raise InputError(where, f"column '{column.name}' is {held}, expected lists", "write it again") from error
+
+
+def read_rows(source: Path | IO[bytes]) -> pa.Table:
+    """Read a table of any schema: a path by its ending, a stream as Parquet."""
+    where = str(source) if isinstance(source, Path) else "standard input"
+    if isinstance(source, Path) and not source.is_file():
+        raise FileError(where, "is a folder" if source.is_dir() else "no such file", "check the name")
+    if isinstance(source, Path) and source.suffix in (".csv", ".jsonl"):
+        return _read_text(source, source.suffix.lstrip("."))
+    return _read_parquet(source, where)
+
+
+def describe(table: pa.Table, where: str) -> dict[str, Any]:
+    """Return what a table of any schema holds: schema, provenance, rows and columns."""
+    columns = {field.name: str(field.type) for field in table.schema}
+    return {**_metadata(table.schema, where), "rows": table.num_rows, "columns": columns}
 
 
 def _first_line(error: Exception) -> str:
@@ -306,6 +425,6 @@ def _metadata(schema: pa.Schema, where: str) -> dict[str, Any]:
     """Return what the one metadata key of a table says, or nothing for a table from elsewhere."""
     try:
         held = json.loads((schema.metadata or {}).get(b"rnnkit", b"{}"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FileError(where, "its metadata is damaged", "write it again") from error
     return held if isinstance(held, dict) else {}

@@ -16,13 +16,17 @@ from rnnkit.cli.talk import talk
 if TYPE_CHECKING:
     from rnnkit.provenance import Provenance
 
-__all__ = ["provenance", "register"]
+__all__ = ["ReaderGoneError", "provenance", "register"]
 
 _COMMON: dict[str, Any] = {
     "quiet": Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.", rich_help_panel="Talk")],
     "verbose": Annotated[bool, typer.Option("--verbose", "-v", help="Say more.", rich_help_panel="Talk")],
     "debug": Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.", rich_help_panel="Talk")],
 }
+
+
+class ReaderGoneError(Exception):
+    """Whoever read standard output has seen enough; under this name, since click ends a BrokenPipeError with 1."""
 
 
 def register(app: typer.Typer, function: Callable[..., Any], name: str) -> None:
@@ -37,7 +41,10 @@ def register(app: typer.Typer, function: Callable[..., Any], name: str) -> None:
     def command(**arguments: Any) -> Any:
         for key in _COMMON:
             setattr(talk, key, arguments.pop(key))
-        return function(**arguments)
+        try:
+            return function(**arguments)
+        except BrokenPipeError as error:
+            raise ReaderGoneError from error
 
     command.__signature__ = signature.replace(  # type: ignore[attr-defined]
         parameters=[

@@ -18,6 +18,8 @@ from rnnkit.cli.options import (
     TaskName,
     TaskParameters,
     Threads,
+    named,
+    open_inputs,
     parse_parameters,
     split_names,
 )
@@ -86,21 +88,20 @@ def run(
             raise unknown_name("--metric", name, METRICS, "metric")
     from rnnkit.devices import choose_device, set_threads
     from rnnkit.interop import load_all
-    from rnnkit.interop.inputs import read_inputs
     from rnnkit.stages.compare import compare as comparisons
     from rnnkit.stages.evaluation import TaskChoice
 
     where, count = choose_device(device), set_threads(threads)
     options = MetricOptions(seed, variance, delay, delay_by, max_delay, basis, starts, where, count)
     loaded = load_all(checkpoints)
-    given = None if inputs is None else read_inputs(inputs)
+    given = open_inputs(inputs)
     settings = {k: v for k, v in dataclasses.asdict(options).items() if k not in ("device", "threads")}
     choices: dict[str, Any] = {}
     ran = provenance(
         metric=metrics, within=keys, task=task, parameters=chosen, inputs=inputs, trials=trials, rates=rates
     )
     ran = dataclasses.replace(ran, parameters={**ran.parameters, **settings, "chosen": choices})
-    ran = ran.with_inputs([*loaded.paths, *([inputs] if inputs else [])])
+    ran = ran.with_inputs([*loaded.paths, *named([inputs])])
 
     def report(name: str, found: dict[str, Any]) -> None:
         if found:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from rnnkit.cli.command import provenance
-from rnnkit.cli.options import Format, Out, Seed, split_names
+from rnnkit.cli.options import Format, Out, Seed, named, split_names
 from rnnkit.cli.output import check_output, write_table
 from rnnkit.errors import InputError
 
@@ -71,5 +71,5 @@ def run(
         seed=seed,
     )
     ran = provenance(by=keys, include_unconverged=include_unconverged, bootstrap=bootstrap, seed=seed)
-    ran = ran.with_inputs([path for path in (comparisons, summary) if path is not None and str(path) != "-"])
+    ran = ran.with_inputs(named([comparisons, summary]))
     return write_table("degeneracy", [result], target, bool(out or form), ran)

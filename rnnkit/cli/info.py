@@ -20,17 +20,18 @@ NAME = "info"
 
 def run(
     paths: Annotated[
-        list[str], typer.Argument(metavar="PATH...", help="Checkpoints or one table.", show_default=False)
+        list[str],
+        typer.Argument(metavar="PATH...", help="Checkpoints, or one table (- for standard input).", show_default=False),
     ],
     out: Out = None,
     form: Format = None,
 ) -> int:
     """Show what checkpoints or a table hold; with --verbose, all of a table's provenance."""
     target = check_output(out, form)
-    if len(paths) == 1 and Path(paths[0]).suffix in (".parquet", ".csv", ".jsonl"):
+    if len(paths) == 1 and (paths[0] == "-" or Path(paths[0]).suffix in (".parquet", ".csv", ".jsonl")):
         if out or form:
             raise InputError(paths[0], "is a table, and its description is text", "leave out -o and --format")
-        return _describe(Path(paths[0]))
+        return _describe(paths[0])
     from rnnkit.interop import load_all
     from rnnkit.stages.info import info
 
@@ -40,11 +41,12 @@ def run(
     return write_table("info", [table], target, bool(out or form), ran)
 
 
-def _describe(path: Path) -> int:
+def _describe(path: str) -> int:
     """Print what a table holds: its schema, the command that made it, its first rows."""
-    from rnnkit.tables import describe_file, read_rows
+    from rnnkit.tables import describe, read_rows
 
-    held = describe_file(path)
+    table = read_rows(sys.stdin.buffer if path == "-" else Path(path))
+    held = describe(table, path)
     if talk.verbose:
         sys.stdout.write(json.dumps(held, indent=2) + "\n")
         return 0
@@ -53,5 +55,5 @@ def _describe(path: Path) -> int:
         lines.append(f"made by: {held['command']}")
     sys.stdout.write("\n".join(lines) + "\n")
     sys.stdout.flush()
-    show([read_rows(path)])
+    show([table])
     return 0

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
+import threading
 import traceback
 from typing import Annotated, Any, NoReturn
 
@@ -21,7 +24,7 @@ from rnnkit.cli import (
     tasks,
     train,
 )
-from rnnkit.cli.command import register
+from rnnkit.cli.command import ReaderGoneError, register
 from rnnkit.cli.talk import talk
 from rnnkit.errors import RnnkitError
 
@@ -29,6 +32,8 @@ __all__ = ["app", "main"]
 
 # Whatever copy of click this typer works with: BadParameter is a UsageError is a ClickException.
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+_INTERRUPTED = 130
 
 app = typer.Typer(
     name="rnnkit",
@@ -101,10 +106,20 @@ def _spread_initial(words: list[str]) -> list[str]:
     return spread
 
 
+def _drop_stdout() -> None:
+    """Keep the interpreter from flushing into a closed pipe or a full disk when it exits."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main() -> NoReturn:
     """Run the command line; always ends in SystemExit."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, talk.interrupt)
     try:
         code = app(args=_spread_initial(sys.argv[1:]), standalone_mode=False)
+        if code == _INTERRUPTED:  # typer answers Ctrl-C with this code and no word
+            raise KeyboardInterrupt
         sys.stdout.flush()
     except RnnkitError as error:
         _fail(str(error), 2)
@@ -114,11 +129,16 @@ def main() -> NoReturn:
         _fail(_usage(error), 2)
     except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write(f"{_command()}: interrupted\n")
-        raise SystemExit(130) from None
-    except BrokenPipeError:
-        # The reader has seen enough. Keep the interpreter from flushing into the closed pipe at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(_INTERRUPTED) from None
+    except (BrokenPipeError, ReaderGoneError):
+        _drop_stdout()
         raise SystemExit(0) from None
     except MemoryError:
         _fail("memory: not enough for this (use fewer networks or trials at a time)", 2)
+    except OSError as error:
+        where = "standard output" if error.filename is None else str(error.filename)
+        _drop_stdout()
+        _fail(f"{where}: {error.strerror or error} (check that there is space, and the right to read or write)", 2)
+    except Exception as error:  # noqa: BLE001 - a mistake of ours; whoever wants the traceback asks for it
+        _fail(f"internal error: {type(error).__name__}: {error} (see the traceback with --debug, and report it)", 2)
     raise SystemExit(code if isinstance(code, int) else 0)

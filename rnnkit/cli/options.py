@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rnnkit.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 __all__ = [
     "By",
@@ -21,6 +27,8 @@ __all__ = [
     "TaskParameters",
     "Threads",
     "Trials",
+    "named",
+    "open_inputs",
     "parse_parameters",
     "split_names",
 ]
@@ -63,7 +71,7 @@ Inputs = Annotated[
     typer.Option(
         "--inputs",
         metavar="FILE",
-        help="Inputs to run on instead of a task: .npz or a table.",
+        help="Inputs to run on instead of a task: .npz or a table; - for standard input.",
         show_default=False,
     ),
 ]
@@ -87,6 +95,26 @@ def split_names(text: str | None) -> list[str]:
     if "" in names or len(set(names)) < len(names):
         raise InputError(f"'{text}'", "is no list of different names", "separate names by commas")
     return names
+
+
+def named(paths: Sequence[Path | None]) -> list[Path]:
+    """Return the files among these options: neither those left out nor standard input.
+
+    Examples
+    --------
+    >>> named([Path("a.parquet"), None, Path("-")])
+    [PosixPath('a.parquet')]
+    """
+    return [path for path in paths if path is not None and str(path) != "-"]
+
+
+def open_inputs(path: Path | None) -> NDArray[np.float32] | None:
+    """Read what --inputs names, (trials, steps, inputs); None when it is not given."""
+    if path is None:
+        return None
+    from rnnkit.interop.inputs import read_inputs
+
+    return read_inputs(sys.stdin.buffer if str(path) == "-" else path)
 
 
 def parse_parameters(texts: list[str] | None) -> dict[str, str]:

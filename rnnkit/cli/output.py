@@ -43,9 +43,9 @@ def check_output(out: Path | None, form: str | None) -> tuple[Path | None, str]:
         raise InputError(
             f"--out {out}", "its ending names no format", "end in .parquet, .csv or .jsonl, or add --format"
         )
-    from rnnkit.atomic import check_writable
+    from rnnkit.atomic import check_target
 
-    check_writable(out.parent)
+    check_target(out)
     return out, form or ending
 
 

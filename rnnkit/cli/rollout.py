@@ -20,6 +20,8 @@ from rnnkit.cli.options import (
     TaskParameters,
     Threads,
     Trials,
+    named,
+    open_inputs,
     parse_parameters,
     split_names,
 )
@@ -62,7 +64,6 @@ def run(
         raise InputError("--by", "adds columns to a summary", "add --summary")
     from rnnkit.devices import choose_device, set_threads
     from rnnkit.interop import load_all
-    from rnnkit.interop.inputs import read_inputs
     from rnnkit.stages.evaluation import TaskChoice
     from rnnkit.stages.rollout import rollout as rollouts
     from rnnkit.stages.rollout import summary as summaries
@@ -71,14 +72,14 @@ def run(
     set_threads(threads)
     loaded = load_all(checkpoints)
     choice = TaskChoice(task, chosen)
+    given = open_inputs(inputs)
     count = trials if trials is not None else 2000 if summary else 100
     ran = provenance(task=task, parameters=chosen, inputs=inputs, trials=count, seed=seed, ood=ood, by=keys)
-    ran = ran.with_inputs([*loaded.paths, *([inputs] if inputs else [])])
+    ran = ran.with_inputs([*loaded.paths, *named([inputs])])
     networks = loaded.checkpoints
     if summary:
         table = summaries(networks, choice, trials=count, seed=seed, ood=ood, by=keys, device=where)
         return write_table("summary", [table], target, bool(out or form), ran)
-    given = None if inputs is None else read_inputs(inputs)
     with progress("networks") as bar:
         parts = rollouts(networks, choice, trials=count, seed=seed, ood=ood, inputs=given, device=where)
 

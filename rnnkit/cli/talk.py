@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 __all__ = ["Bar", "Talk", "progress", "talk"]
 
@@ -18,6 +18,18 @@ class Talk:
     quiet: bool = False
     verbose: bool = False
     debug: bool = False
+    #: Ctrl-C was pressed. Code of others sometimes swallows the exception; progress raises it again.
+    interrupted: bool = False
+
+    def interrupt(self, *_: object) -> NoReturn:
+        """Handle SIGINT."""
+        self.interrupted = True
+        raise KeyboardInterrupt
+
+    def heed(self) -> None:
+        """Stop if Ctrl-C was pressed."""
+        if self.interrupted:
+            raise KeyboardInterrupt
 
     def say(self, text: str) -> None:
         """Say something, unless quiet."""
@@ -46,7 +58,7 @@ class Bar(Protocol):
 def progress(title: str) -> Iterator[Bar]:
     """Give a progress bar on standard error; it disappears when that is no terminal, or when quiet."""
     if talk.quiet or not sys.stderr.isatty():
-        yield lambda done, total, note="": None
+        yield lambda done, total, note="": talk.heed()
         return
     from rich.console import Console
     from rich.progress import (
@@ -71,6 +83,7 @@ def progress(title: str) -> Iterator[Bar]:
         task = bars.add_task(title, total=None, note="", rate="")
 
         def show(done: float, total: float, note: str = "") -> None:
+            talk.heed()
             speed = bars.tasks[0].finished_speed or bars.tasks[0].speed
             rate = f"{speed:.3g}/s" if speed else ""
             bars.update(task, completed=done, total=total, note=note, rate=rate)

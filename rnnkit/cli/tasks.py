@@ -12,7 +12,7 @@ NAME = "tasks"
 
 
 def run(
-    task: Annotated[str | None, typer.Argument(metavar="[TASK]", help="Task to describe.", show_default=False)] = None,
+    task: Annotated[str | None, typer.Argument(metavar="TASK", help="Task to describe.", show_default=False)] = None,
 ) -> None:
     """List the tasks, or one task's parameters, defaults and source."""
     from rnnkit.tasks import describe, task_class, task_names

@@ -14,6 +14,8 @@ from rnnkit.errors import FileError, InputError
 
 NAME = "train"
 
+_CONFIG_PARAMETERS = "rnnkit.config.parameters"
+
 
 def _read_config(context: typer.Context, path: Path | None) -> Path | None:
     """Take a configuration file's settings as defaults: the command line wins."""
@@ -26,8 +28,11 @@ def _read_config(context: typer.Context, path: Path | None) -> Path | None:
     except FileNotFoundError as error:
         raise FileError(str(path), "no such file", "check the name") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise FileError(str(path), f"is no readable TOML file: {error}", "mend it") from error
-    known = {parameter.name for parameter in context.command.params} - {"config", "quiet", "verbose", "debug"}
+        raise FileError(
+            str(path), f"is no readable TOML file: {error.strerror if isinstance(error, OSError) else error}", "mend it"
+        ) from error
+    options = {str(option.name): option for option in context.command.params}
+    known = options.keys() - {"config", "quiet", "verbose", "debug", "help"}
     defaults: dict[str, Any] = {}
     for key, value in held.items():
         name = {"t": "parameters", "o": "out"}.get(key, key.replace("-", "_"))
@@ -37,9 +42,17 @@ def _read_config(context: typer.Context, path: Path | None) -> Path | None:
             raise unknown_name(f"{path}: '{key}'", key, {*known - {"parameters"}, "t"}, "setting")
         if isinstance(value, dict):
             value = [f"{k}={_text(v)}" for k, v in value.items()]
-        defaults[name] = value
+        repeated = getattr(options[name], "multiple", False)
+        # As text, so that the command line's own rules hold: 3.5 units are refused, not cut to 3.
+        defaults[name] = [_text(v) for v in _listed(value)] if repeated else _text(value)
+    # Task parameters are merged one by one, so they do not pass as a default of -t.
+    context.meta[_CONFIG_PARAMETERS] = defaults.pop("parameters", [])
     context.default_map = {**(context.default_map or {}), **defaults}
     return path
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _text(value: Any) -> str:
@@ -56,7 +69,8 @@ _MODEL, _TRAINING, _PENALTIES = "Model", "Training", "Penalties"
 
 
 def run(
-    task: Annotated[str, typer.Argument(metavar="[TASK]", help="Task to train on.")] = "flipflop",
+    context: typer.Context,
+    task: Annotated[str, typer.Argument(metavar="TASK", help="Task to train on.")] = "flipflop",
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for networks and training.parquet.")
     ] = Path("ckpts"),
@@ -189,7 +203,7 @@ def run(
 ) -> int:
     """Train an ensemble: one network per seed, all in one batch, each stopped on its own account."""
     given = dict(locals())
-    chosen = parse_parameters(parameters)
+    chosen = parse_parameters(context.meta.get(_CONFIG_PARAMETERS)) | parse_parameters(parameters)
     if resume and overwrite:
         raise InputError("--resume", "goes on with what --overwrite would delete", "give one of them")
     from rnnkit.training.plans import MODEL_KEYS, SETTING_KEYS, parse_seeds, parse_vary, plan_networks

@@ -1,23 +1,25 @@
-"""Trials' inputs from a file: an `.npz` array, or a `sample` or `rollout` table."""
+"""Trials' inputs from an `.npz` array, or from a `sample` or `rollout` table."""
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
+from typing import IO
 
 import numpy as np
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from rnnkit.errors import FileError, InputError
+from rnnkit.tables import FORMATS, read_any
 
 __all__ = ["read_inputs"]
 
 
-def read_inputs(path: Path) -> NDArray[np.float32]:
+def read_inputs(source: Path | IO[bytes]) -> NDArray[np.float32]:
     """Return inputs, (trials, steps, inputs) float32.
 
-    An `.npz` holds one array of that shape, or one called `inputs`; a Parquet file is a table written by
-    `rnnkit sample` or `rnnkit rollout` (the trials of its first network).
+    An `.npz` holds one array of that shape, or one called `inputs`; a table (`.parquet`, `.csv`, `.jsonl`, or
+    Parquet from a stream) is one written by `rnnkit sample` or `rnnkit rollout` (the trials of its first network).
 
     Raises
     ------
@@ -26,16 +28,22 @@ def read_inputs(path: Path) -> NDArray[np.float32]:
     InputError
         When it holds no such array, or numbers that are not finite.
     """
-    if not path.is_file():
-        raise FileError(str(path), "is a folder" if path.is_dir() else "no such file", "give an .npz or .parquet file")
-    values = _from_table(path) if path.suffix == ".parquet" else _from_arrays(path)
+    where = str(source) if isinstance(source, Path) else "standard input"
+    if isinstance(source, Path) and not source.is_file():
+        raise FileError(where, "is a folder" if source.is_dir() else "no such file", "give an .npz or .parquet file")
+    if isinstance(source, Path) and source.suffix.lstrip(".") not in FORMATS:
+        values = _from_arrays(source)
+    else:
+        values = _from_table(source, where)
     if values.ndim != 3 or 0 in values.shape:
-        raise InputError(str(path), f"inputs have shape {values.shape}", "expected (trials, steps, inputs)")
+        raise InputError(where, f"inputs have shape {values.shape}", "expected (trials, steps, inputs)")
     if not np.issubdtype(values.dtype, np.number) or np.iscomplexobj(values):
-        raise InputError(str(path), f"inputs have type {values.dtype}", "store real numbers")
-    if not np.isfinite(values).all():
-        raise InputError(str(path), "inputs hold NaN or infinity", "give finite numbers")
-    return np.ascontiguousarray(values, dtype=np.float32)
+        raise InputError(where, f"inputs have type {values.dtype}", "store real numbers")
+    with np.errstate(over="ignore"):
+        inputs = np.ascontiguousarray(values, dtype=np.float32)
+    if not np.isfinite(inputs).all():
+        raise InputError(where, "inputs hold NaN, infinity or what float32 cannot hold", "give finite numbers")
+    return inputs
 
 
 def _from_arrays(path: Path) -> NDArray[np.generic]:
@@ -49,23 +57,27 @@ def _from_arrays(path: Path) -> NDArray[np.generic]:
                 raise InputError(str(path), f"holds the arrays {', '.join(names) or 'none'}", "name one 'inputs'")
             found: NDArray[np.generic] = held[name]
             return found
-    except (OSError, EOFError, zipfile.BadZipFile, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise FileError(str(path), f"is no readable .npz file: {error}", "write it with numpy.savez") from error
+    except InputError:
+        raise
+    except Exception as error:  # zip, zlib and the header parser each raise their own
+        raise FileError(str(path), "is no readable .npz file", "write it with numpy.savez") from error
 
 
-def _from_table(path: Path) -> NDArray[np.generic]:
-    from rnnkit.tables import read_any
-
-    table, name = read_any(path, ("sample", "rollout"))
-    frame = table.select(["trial", "step", "input"]).to_pandas()
+def _from_table(source: Path | IO[bytes], where: str) -> NDArray[np.generic]:
+    table, name = read_any(source, ("sample", "rollout"))
+    if not table.num_rows:
+        raise InputError(where, "holds no rows", "give at least one trial")
     if name == "rollout":
-        network = table.column("network").to_pandas()
-        frame = frame[(network == network.iloc[0]).to_numpy()]
-    frame = frame.sort_values(["trial", "step"])
-    trials, steps = frame["trial"].nunique(), frame["step"].nunique()
-    if trials * steps != len(frame):
-        raise InputError(str(path), "trials differ in their number of steps", "give trials of equal length")
-    stacked: NDArray[np.generic] = np.stack(frame["input"].to_list()).reshape(trials, steps, -1)
+        network = table.column("network")
+        table = table.filter(pc.equal(network, network[0]))
+    table = table.select(["trial", "step", "input"]).sort_by([("trial", "ascending"), ("step", "ascending")])
+    trial, step = (table.column(key).to_numpy() for key in ("trial", "step"))
+    trials, steps = len(np.unique(trial)), len(np.unique(step))
+    if trials * steps != table.num_rows or (step.reshape(trials, steps) != step[:steps]).any():
+        raise InputError(where, "trials differ in their steps", "give trials of equal length, each step once")
+    lists = table.column("input").combine_chunks()
+    channels = pc.unique(pc.list_value_length(lists)).to_pylist()
+    if len(channels) != 1:
+        raise InputError(where, "column 'input' has lists of different lengths", "give as many channels at each step")
+    stacked: NDArray[np.generic] = np.asarray(pc.list_flatten(lists)).reshape(trials, steps, channels[0])
     return stacked

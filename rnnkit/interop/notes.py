@@ -65,13 +65,7 @@ def write_note(checkpoint: Checkpoint, arrays: Tensors, layout: str, initial: st
         "tensors": list(checkpoint.weights),
         "digest": tensors_digest(arrays),
         "initial": initial,
-        "model": checkpoint.architecture.to_json(),
-        "task": {"name": checkpoint.task, "parameters": dict(checkpoint.task_parameters)},
-        "training": dict(checkpoint.training),
-        "seed": checkpoint.seed,
-        "losses": dict(checkpoint.losses),
-        "status": checkpoint.status,
-        "provenance": dict(checkpoint.provenance),
+        **checkpoint.metadata(),
     }
     # JSON has no NaN or infinity: they become null, as in native files.
     plain = json.loads(json.dumps(note), parse_constant=lambda _: None)

@@ -1,19 +1,19 @@
 """Orthogonal alignment of two operators, the distance of dynamical similarity analysis.
 
-``d(A, B) = min over Q in O(n) of ||A - Q B Q^T||_F`` for real square matrices, not symmetric in general. The problem
-is not convex and has many local minima; the solver pairs a local search built from matrix products alone with a
-global one that uses what distinguishes the minima:
+``d(A, B) = min over Q in O(n) of ||A - Q B Q^T||_F`` for real square matrices, not symmetric in general. The
+problem is not convex and has many local minima; a local search built from matrix products alone is paired with a
+global one that uses what distinguishes the minima. The steps are in :mod:`rnnkit.numerics.orthogonal_search`:
 
-1. Coordinates. Each matrix is written in the eigenbasis of its symmetric part, signs fixed by its skew part, so that
-   the search sees the same numbers whatever basis the caller's operators come in.
-2. Starts. Spectral ones (sorted eigenbases of three symmetric functions of each matrix, signs synchronised through
-   the entrywise product of the two matrices), then Haar-random rotations in both components of O(n).
-3. Local search. L-BFGS ascent of ``<A, Q B Q^T>`` in the Lie algebra, preconditioned by the diagonal of the Hessian,
-   in float32 on the processor's matrix product: factorisations of matrices this small cost ten products each.
-4. Recombination. Local maxima ``Q1, Q2`` of a pair mostly differ by the sign of a nearly decoupled subspace, so
-   ``Q1 Q2^T`` applied to a third maximum, and flips of the two coordinates whose reversal costs least, reach better
-   maxima far sooner than fresh random starts.
-5. Polish in float64, evaluation at the orthonormalised rotation.
+1. Coordinates. Each matrix is written in the eigenbasis of its symmetric part, signs fixed by its skew part, so
+   that the search sees the same numbers whatever basis the operators come in.
+2. Starts. Sorted eigenbases of symmetric functions of each matrix, matched, the signs synchronised through the
+   entrywise product of the two matrices (right at once for a planted rotation), and Haar-random rotations.
+3. Local search. L-BFGS ascent of ``<A, Q B Q^T>`` in the Lie algebra, preconditioned by the diagonal of the
+   Hessian, in float32: a factorisation of a small matrix costs as much as ten products of a batch.
+4. Recombination. Local maxima of a pair mostly differ by the sign of a nearly decoupled subspace, so ``Q1 Q2^T``
+   applied to a third maximum, or the flip of the coordinates whose reversal costs least, reaches better maxima
+   sooner than fresh starts. Three populations do so apart, then together: a single one goes stale.
+5. Polish in float64, and evaluation at the orthonormalised rotation.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ Array = npt.NDArray[np.float64]
 
 _EPS = float(np.finfo(np.float64).eps)
 _CHUNK = 1 << 17  # matrix entries per batched array of a search, so that its working set stays in cache
+_ISLANDS = 3  # populations that recombine apart before they are merged
 _POLISHED = 3  # candidates searched to the end
 _STATIONARY = 1e-7  # gradient norm, relative to the product of the norms
 
@@ -44,7 +45,7 @@ class OrthogonalAlignment:
     Attributes
     ----------
     distance : (pairs,) float64
-        ``||A - Q B Q^T||_F`` evaluated at ``rotation``; an upper bound of the minimum. NaN for an invalid pair.
+        ``||A - Q B Q^T||_F`` evaluated at ``rotation``, an upper bound of the minimum. NaN for an invalid pair.
     rotation : (pairs, n, n) float64
         The orthogonal ``Q``, of either determinant.
     lower_bound : (pairs,) float64
@@ -73,9 +74,9 @@ def align_orthogonal(
     a: Array,
     b: Array,
     *,
-    starts: int = 16,
+    starts: int = 36,
     rounds: int = 2,
-    explore_iterations: int = 60,
+    explore_iterations: int = 50,
     max_iterations: int = 300,
     seed: int = 0,
     device: str | torch.device | None = None,
@@ -85,11 +86,12 @@ def align_orthogonal(
     Parameters
     ----------
     a, b : (pairs, n, n) float64
-        The operators, taken as they are: normalise them first if the distance is to be one of normalised operators.
+        The operators, taken as they are: divide them by their norms for a distance of normalised operators.
     starts : int
-        Random starts per pair, beside three spectral ones.
+        Random starts per pair, rounded up to a multiple of three, beside three fixed spectral ones: a quarter
+        Haar-random rotations, the others eigenbases of random mixtures. 0 runs the fixed ones alone.
     rounds : int
-        Rounds of recombination, each with as many local searches as ``starts``.
+        Rounds of recombination in each of the three populations, and again in all of them together.
     explore_iterations : int
         Steps of every local search in float32.
     max_iterations : int
@@ -112,8 +114,8 @@ def align_orthogonal(
     Notes
     -----
     The distance is that of Ostrow, Eisen, Kozachkov & Fiete (2023), "Beyond Geometry: Comparing the Temporal
-    Structure of Computation in Neural Circuits with Dynamical Similarity Analysis", before any normalisation. The
-    returned value is a local minimum reached from many starts, an upper bound of the distance; only the status
+    Structure of Computation in Neural Circuits with Dynamical Similarity Analysis", before any normalisation.
+    The value is a local minimum reached from many starts, an upper bound of the distance; only the status
     ``optimal`` is a proof.
 
     Examples
@@ -145,7 +147,8 @@ def align_orthogonal(
         size = np.maximum(np.abs(a[valid]).max((1, 2)), np.abs(b[valid]).max((1, 2)))
         scale = np.exp2(np.floor(np.log2(np.where(size > 0, size, 1.0))))
         first, second = a[valid] / scale[:, None, None], b[valid] / scale[:, None, None]
-        search = _Search(starts, rounds, explore_iterations, max_iterations, seed, torch.device(device or "cpu"))
+        place = torch.device(device or "cpu")
+        search = _Search(starts, rounds, explore_iterations, max_iterations, seed, place)
         scaled_bound = alignment_lower_bound(first, second)
         q, stationary, counts[:, valid] = search.run(first, second, scaled_bound)
         reached = _distance(first, second, q)
@@ -158,14 +161,15 @@ def align_orthogonal(
 def alignment_lower_bound(a: Array, b: Array) -> Array:
     r"""Return a number below ``||A - Q B Q^T||_F`` for every orthogonal ``Q``, in floating point too.
 
-    The larger of two. Hoffman & Wielandt (1953) on the symmetric and skew parts, which are orthogonal to each other
-    and turn with the same ``Q``: :math:`d^2 \ge \sum_i (\lambda_i(A_s) - \lambda_i(B_s))^2 + \sum_i (\mu_i(A_k) -
-    \mu_i(B_k))^2`, eigenvalues sorted (:math:`\mu` those of :math:`i A_k`). Mirsky (1960) on the singular values:
-    :math:`d^2 \ge \sum_i (\sigma_i(A) - \sigma_i(B))^2`. The latter exceeds ``| ||A|| - ||B|| |``.
+    The larger of two. Hoffman & Wielandt (1953) on the symmetric and skew parts, which are orthogonal to each
+    other and turn with the same ``Q``: :math:`d^2 \ge \sum_i (\lambda_i(A_s) - \lambda_i(B_s))^2 + \sum_i
+    (\mu_i(A_k) - \mu_i(B_k))^2`, eigenvalues sorted (:math:`\mu` those of :math:`i A_k`). Mirsky (1960) on the
+    singular values: :math:`d^2 \ge \sum_i (\sigma_i(A) - \sigma_i(B))^2`, never below ``| ||A|| - ||B|| |``.
 
-    A backward-stable solver returns the exact spectrum of a matrix within ``p(n) eps ||A||`` of the one given. By the
-    same two theorems the vector of eigenvalues is then off by no more in the 2-norm, so the bound is reduced by
-    ``8 n eps (||A||_F + ||B||_F)``: ``p(n)`` below ``4 n`` covers LAPACK's solvers, forming the parts and summing.
+    A backward-stable solver returns the exact spectrum of a matrix within ``p(n) eps ||A||`` of the one given.
+    By the same two theorems the vector of eigenvalues is then off by no more in the 2-norm, so the bound is
+    reduced by ``8 n eps (||A||_F + ||B||_F)``: ``p(n)`` below ``4 n`` covers LAPACK's symmetric and singular
+    value solvers, and leaves as much for forming the parts and summing.
 
     Parameters
     ----------
@@ -196,9 +200,9 @@ def alignment_lower_bound(a: Array, b: Array) -> Array:
 def _checked(a: Array, b: Array) -> tuple[Array, Array]:
     a, b = np.asarray(a, dtype=np.float64), np.asarray(b, dtype=np.float64)
     if a.ndim != 3 or a.shape[1] != a.shape[2] or a.shape[1] == 0:
-        raise InputError("a", f"shape {a.shape} is not (pairs, n, n)", "stack square operators of one size")
+        raise InputError("a", f"shape {a.shape} is not (pairs, n, n)", "stack square operators")
     if a.shape != b.shape:
-        raise InputError("b", f"shape {b.shape} differs from {a.shape}", "give as many operators of the same size")
+        raise InputError("b", f"shape {b.shape} differs from {a.shape}", "give as many, of the same size")
     return a, b
 
 
@@ -236,7 +240,7 @@ class _Search:
         # In unit norm the maximum is reached at the same rotation and every tolerance is relative.
         x = self._unit(basis_a.mT @ first @ basis_a)
         y = self._unit(basis_b.mT @ second @ basis_b)
-        starts = local.spectral_starts(x, y)
+        starts = local.spectral_starts(x, y, 0, self.seed)
         q = starts[torch.arange(pairs), local.value(x, y, starts).argmax(1)]
         counts = np.zeros((3, pairs), dtype=np.int64)
         counts[0], counts[1] = starts.shape[1], 1
@@ -247,7 +251,7 @@ class _Search:
         # Ends of the searches are compared as distances: the norms enter as na / nb + nb / na.
         ratio = np.linalg.norm(first, axis=(1, 2)) / np.maximum(np.linalg.norm(second, axis=(1, 2)), 1e-300)
         for chunk in (rest[k : k + per_chunk] for k in range(0, rest.size, per_chunk)):
-            candidates, ends = self._explore(x[chunk], y[chunk], starts[chunk])
+            candidates, ends = self._explore(x[chunk], y[chunk])
             q[chunk], stationary[chunk], counts[2, chunk], best = self._polish(x[chunk], y[chunk], candidates)
             squared = (ratio[chunk] + 1 / ratio[chunk])[:, None] - 2 * np.stack([best, *ends.T], axis=1)
             counts[0, chunk] = ends.shape[1]
@@ -261,22 +265,33 @@ class _Search:
         norms = np.linalg.norm(x, axis=(1, 2))
         return torch.as_tensor(x / np.where(norms > 0, norms, 1.0)[:, None, None], device=self.device)
 
-    def _explore(
-        self, x: torch.Tensor, y: torch.Tensor, spectral: torch.Tensor
-    ) -> tuple[torch.Tensor, npt.NDArray[np.float64]]:
+    def _explore(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, Array]:
         """Return the best distinct rotations (pairs, candidates, n, n) and where every local search ended."""
-        x32, y32 = x.float(), y.float()
         pairs, n = x.shape[:2]
-        random = local.haar(self.starts, n, self.seed).to(self.device, torch.float32).expand(pairs, -1, n, n)
-        found, values = self._ascend(x32, y32, torch.cat([spectral.float(), random], dim=1))
-        for number in range(self.rounds if self.starts > 0 else 0):
-            kept = local.distinct_first(found, values, found.shape[1] - 1)
-            flips = local.flips(x32, y32, found, kept, number, self.starts // 2)
-            crossed = local.crossings(x32, y32, found, kept, self.starts - flips.shape[1])
-            more, ends = self._ascend(x32, y32, torch.cat([flips, crossed], dim=1))
-            found, values = torch.cat([found, more], dim=1), torch.cat([values, ends], dim=1)
+        starts = _ISLANDS * -(-self.starts // _ISLANDS)
+        uniform = starts // 4
+        random = local.haar(uniform, n, self.seed).to(self.device).expand(pairs, -1, n, n)
+        mixed = local.spectral_starts(x, y, starts - uniform, self.seed)
+        x, y = x.float(), y.float()
+        dealt = torch.cat([mixed, random], dim=1).float().unflatten(1, (-1, _ISLANDS)).transpose(1, 2)
+        apart = local.repeat(x, _ISLANDS), local.repeat(y, _ISLANDS)
+        found, values = self._ascend(*apart, dealt.flatten(0, 1))
+        found, values = self._recombine(*apart, found, values, starts // 6)
+        found, values = found.reshape(pairs, -1, n, n), values.reshape(pairs, -1)
+        found, values = self._recombine(x, y, found, values, starts // 4)
         best = local.distinct_first(found, values, _POLISHED)
         return local.take(found, best).double(), values.double().cpu().numpy()
+
+    def _recombine(
+        self, x: torch.Tensor, y: torch.Tensor, found: torch.Tensor, values: torch.Tensor, count: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        for number in range(self.rounds if count > 0 else 0):
+            ranked = local.distinct_first(found, values, found.shape[1])
+            flips = local.flips(x, y, found, ranked, number, count // 4)
+            crossed = local.crossings(x, y, found, ranked, count - flips.shape[1])
+            more, ends = self._ascend(x, y, torch.cat([flips, crossed], dim=1))
+            found, values = torch.cat([found, more], dim=1), torch.cat([values, ends], dim=1)
+        return found, values
 
     def _ascend(self, x: torch.Tensor, y: torch.Tensor, starts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         pairs, count, n = starts.shape[:3]
@@ -290,7 +305,8 @@ class _Search:
     ) -> tuple[torch.Tensor, npt.NDArray[np.bool_], npt.NDArray[np.int64], Array]:
         pairs, count, n = starts.shape[:3]
         wide = local.repeat(x, count), local.repeat(y, count)
-        ends, gradient, steps = local.climb(*wide, local.orthonormal(starts.reshape(-1, n, n), 3), self.max_iterations)
+        q = local.orthonormal(starts.reshape(-1, n, n), 3)
+        ends, gradient, steps = local.climb(*wide, q, self.max_iterations)
         values, best = local.value(x, y, ends.reshape(pairs, count, n, n)).max(1)
         chosen = torch.arange(pairs, device=x.device) * count + best
         stationary = (gradient[chosen] <= _STATIONARY).cpu().numpy()
@@ -305,7 +321,7 @@ class _Search:
 def _second_first(a: Array, b: Array) -> npt.NDArray[np.bool_]:
     """Return which pairs to solve as (b, a), so that both orders of a pair are one problem.
 
-    By the spectrum of the symmetric part, which no change of basis moves by more than rounding; entries decide ties.
+    By the spectrum of the symmetric part, which a change of basis moves only by rounding; entries decide ties.
     """
     spectra = [np.linalg.eigvalsh((z + z.mT) / 2) for z in (a, b)]
     keys = [np.concatenate([s, z.reshape(len(z), -1)], axis=1) for s, z in zip(spectra, (a, b), strict=True)]

@@ -1,8 +1,8 @@
 """Search steps of the orthogonal alignment: coordinates, starts, local ascent, recombination.
 
-Everything here works on torch tensors with a leading axis of pairs (or of pairs x candidates, flattened) and raises
-``<x, q y q^T>`` over orthogonal ``q``, for ``x`` and ``y`` of unit Frobenius norm. Each item of a batch is treated
-alone. :mod:`rnnkit.numerics.orthogonal_alignment` puts the steps together and says why these.
+Everything here works on torch tensors with a leading axis of pairs (or of pairs x candidates, flattened) and
+raises ``<x, q y q^T>`` over orthogonal ``q``, for ``x`` and ``y`` of unit Frobenius norm. Each item of a batch is
+treated alone. :mod:`rnnkit.numerics.orthogonal_alignment` puts the steps together and says why these.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ __all__ = [
 _MEMORY = 5  # L-BFGS pairs kept
 _STEP_CAP = 1.5  # Frobenius norm of one step; the exponential below is orthogonal to 1e-3 there
 _SAME = 0.95  # |<q1, q2>| / n above which two rotations are taken for one
-_PARENTS = 10  # local maxima that recombine
-_BASES = 3  # how many of them are moved by the differences of others
+_PARENTS = 24  # local maxima that recombine
+_BASES = 6  # how many of them are moved by the differences of others
 
 
 def value(x: torch.Tensor, y: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
-    """Return ``<x, q y q^T>`` : (pairs, candidates) for x, y : (pairs, n, n) and q : (pairs, candidates, n, n)."""
+    """Return ``<x, q y q^T>`` : (pairs, candidates) for q : (pairs, candidates, n, n)."""
     return (x[:, None] * (q @ y[:, None] @ q.mT)).sum((-1, -2))
 
 
@@ -53,12 +53,12 @@ def take(q: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
 
 
 def intrinsic_basis(x: torch.Tensor) -> torch.Tensor:
-    """Return orthonormal columns that turn with the matrix: eigenvectors of its symmetric part, signs by its skew part.
+    """Return orthonormal columns that turn with the matrix: eigenvectors of the symmetric part, signs by the skew.
 
-    Each sign makes the skew coupling to the sum of the columns before it positive, so that ``basis^T x basis`` is the
-    same (to rounding) for ``x`` and for ``r x r^T``, unless the symmetric part has repeated eigenvalues.
+    Each sign makes the skew coupling to the sum of the columns before it positive, so that ``basis^T x basis`` is
+    the same (to rounding) for ``x`` and for ``r x r^T``, unless the symmetric part has repeated eigenvalues.
     """
-    basis = torch.linalg.eigh((x + x.mT) / 2)[1]
+    basis: torch.Tensor = torch.linalg.eigh((x + x.mT) / 2)[1]
     skew = basis.mT @ ((x - x.mT) / 2) @ basis
     signs = torch.ones_like(basis[:, 0])
     for column in range(1, x.shape[-1]):
@@ -70,33 +70,42 @@ def intrinsic_basis(x: torch.Tensor) -> torch.Tensor:
 def haar(count: int, n: int, seed: int) -> torch.Tensor:
     """Return (count, n, n) float64 rotations, uniform on O(n), of alternating determinant."""
     generator = torch.Generator().manual_seed(seed)
+    q: torch.Tensor
     q, r = torch.linalg.qr(torch.randn(count, n, n, generator=generator, dtype=torch.float64))
-    q = q * torch.where(torch.diagonal(r, dim1=-2, dim2=-1) < 0, -1.0, 1.0)[:, None, :]
+    q *= torch.where(torch.diagonal(r, dim1=-2, dim2=-1) < 0, -1.0, 1.0)[:, None, :]
     wanted = 1.0 - 2.0 * (torch.arange(count) % 2)
     q[:, :, 0] *= (wanted * torch.linalg.det(q).sign())[:, None]
     return q
 
 
-def spectral_starts(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Return rotations (pairs, 3, n, n) that match sorted eigenbases of three symmetric functions of x and y.
+def spectral_starts(x: torch.Tensor, y: torch.Tensor, count: int, seed: int) -> torch.Tensor:
+    """Return rotations (pairs, 3 + count, n, n) that match sorted eigenbases of symmetric functions of x and y.
 
-    The symmetric part alone is right for a planted rotation unless it has repeated eigenvalues; the two mixtures
-    with ``x x^T`` and ``x^T x`` then tell the eigenvectors apart wherever an orthogonal invariant can.
+    The symmetric part alone is right for a planted rotation unless it has repeated eigenvalues; two mixtures with
+    ``x x^T`` and ``x^T x`` then tell the eigenvectors apart wherever an orthogonal invariant can. ``count``
+    mixtures of six functions with Gaussian weights follow: starts of all kinds, and better than random rotations.
     """
-    found = []
-    scale = x.shape[-1] ** 0.5  # puts the products on the scale of the matrix
-    for symmetric, outer, inner in ((1.0, 0.0, 0.0), (1.0, 0.7, 0.4), (0.3, 0.5, 1.0)):
-        basis_x, basis_y = (
-            torch.linalg.eigh(symmetric * (z + z.mT) / 2 + scale * (outer * z @ z.mT + inner * z.mT @ z))[1]
-            for z in (x, y)
-        )
-        signs = _synchronised((basis_x.mT @ x @ basis_x) * (basis_y.mT @ y @ basis_y))
-        found.append((basis_x * signs[:, None, :]) @ basis_y.mT)
-    return torch.stack(found, dim=1)
+    generator = torch.Generator().manual_seed(seed)
+    fixed = torch.zeros(3, 6, dtype=torch.float64)
+    fixed[:, :3] = torch.tensor([[1.0, 0.0, 0.0], [1.0, 0.7, 0.4], [0.3, 0.5, 1.0]])
+    weights = torch.cat([fixed, torch.randn(count, 6, generator=generator, dtype=torch.float64)]).to(x.device)
+    bases = []
+    scale = x.shape[-1] ** 0.5  # puts products on the scale of the matrix
+    for z in (x, y):
+        square, part = z @ z, (z + z.mT) / 2
+        cubes = part @ z @ z.mT @ part, square @ z
+        functions = [part, scale * z @ z.mT, scale * z.mT @ z, scale * square, *(scale**2 * c for c in cubes)]
+        symmetric = torch.stack([(f + f.mT) / 2 for f in functions], dim=1)
+        bases.append(torch.linalg.eigh(torch.einsum("kf,pfij->pkij", weights, symmetric))[1])
+    left, right = bases
+    agreement = (left.mT @ x[:, None] @ left) * (right.mT @ y[:, None] @ right)
+    signs = _synchronised(agreement.flatten(0, 1)).reshape(left.shape[:3])
+    matched: torch.Tensor = (left * signs[:, :, None, :]) @ right.mT
+    return matched
 
 
 def _synchronised(agreement: torch.Tensor) -> torch.Tensor:
-    """Return signs that raise ``s^T K s``: those of the leading eigenvector, then single reversals while they help."""
+    """Return signs that raise ``s^T K s``: those of the leading eigenvector, then reversals while they help."""
     k = agreement + agreement.mT
     k = k - torch.diag_embed(torch.diagonal(k, dim1=-2, dim2=-1))
     signs = torch.where(torch.linalg.eigh(k)[1][:, :, -1] < 0, -1.0, 1.0).to(k.dtype)
@@ -121,7 +130,7 @@ def distinct_first(q: torch.Tensor, values: torch.Tensor, count: int) -> torch.T
 def flips(
     x: torch.Tensor, y: torch.Tensor, q: torch.Tensor, best: torch.Tensor, number: int, count: int
 ) -> torch.Tensor:
-    """Return the two best rotations with one or two coordinates reversed, the ``number``-th lot by least loss."""
+    """Return the two best rotations with one or two coordinates reversed: the ``number``-th lot by least loss."""
     pairs, n = x.shape[:2]
     lots = []
     for parent in range(min(2, best.shape[1])):
@@ -142,28 +151,38 @@ def flips(
 
 
 def crossings(x: torch.Tensor, y: torch.Tensor, q: torch.Tensor, best: torch.Tensor, count: int) -> torch.Tensor:
-    """Return ``q_a q_b^T q_c`` of the best rotations, the highest that are new first."""
+    """Return ``q_a q_b^T q_c`` of the best rotations, the highest that are new first.
+
+    Its value is ``<q_a^T x q_a, q_b^T M_c q_b>`` with ``M_c = q_c y q_c^T``, so that all triples are scored by one
+    product of the flattened factors and only the chosen few are formed.
+    """
     parents = take(q, best[:, :_PARENTS])
-    k = parents.shape[1]
-    triples = [(i, j, m) for i in range(k) for j in range(k) for m in range(min(_BASES, k)) if i != j != m]
-    i, j, m = torch.tensor(triples, device=x.device).reshape(-1, 3).T
-    made = parents[:, i] @ parents[:, j].mT @ parents[:, m]
-    reached = value(x, y, made)
-    short = reached.argsort(dim=1, descending=True, stable=True)[:, : 3 * count]
-    made, reached = take(made, short), reached.gather(1, short)
-    known = (made.flatten(2) @ q.flatten(2).mT).abs().amax(2) > _SAME * q.shape[-1]
-    return take(made, distinct_first(made, torch.where(known, reached - 2.0, reached), count))
+    pairs, k, n = parents.shape[:3]
+    bases = min(_BASES, k)
+    turned = parents[:, :bases] @ y[:, None] @ parents[:, :bases].mT
+    left = (parents.mT @ x[:, None] @ parents).flatten(2)
+    right = (parents.mT[:, :, None] @ turned[:, None] @ parents[:, :, None]).reshape(pairs, k * bases, n * n)
+    scores = (left @ right.mT).reshape(pairs, k, k, bases)
+    same = torch.eye(k, dtype=torch.bool, device=x.device)
+    scores = scores.masked_fill(same[:, :, None] | same[None, :, :bases], -2.0).flatten(1)
+    short = scores.argsort(dim=1, descending=True, stable=True)[:, : 4 * count]
+    first, second, base = short // (k * bases), short // bases % k, short % bases
+    made = take(parents, first) @ take(parents, second).mT @ take(parents, base)
+    known = (made.flatten(2) @ q.flatten(2).mT).abs().amax(2) > _SAME * n
+    reached = scores.gather(1, short) - 2.0 * known
+    return take(made, distinct_first(made, reached, count))
 
 
 def climb(
     x: torch.Tensor, y: torch.Tensor, q: torch.Tensor, limit: int
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Raise the value of every item by L-BFGS in the Lie algebra; return rotations, gradient norms, steps taken.
+    """Raise every item's value by L-BFGS in the Lie algebra; return rotations, gradient norms and steps taken.
 
-    With ``M = q y q^T`` and ``T = x M^T + x^T M`` the value is ``tr T / 2`` and its derivative along ``exp(S) q``,
-    ``S`` skew, is ``<S, (T - T^T) / 2>``. The preconditioner is the curvature of single plane rotations without the
-    products of off-diagonal entries, in absolute value. A step that lowers the value is undone and the trust radius
-    cut to a quarter. In float64 items leave the batch as they converge; in float32 all take ``limit`` steps.
+    With ``M = q y q^T`` and ``T = x M^T + x^T M`` the value is ``tr T / 2`` and its derivative along
+    ``exp(S) q``, ``S`` skew, is ``<S, (T - T^T) / 2>``. The preconditioner is the curvature of single plane
+    rotations without the products of off-diagonal entries, in absolute value. A step that lowers the value is
+    undone and the trust radius cut to a quarter. In float64 items leave the batch as they converge; in float32
+    all take ``limit`` steps.
 
     Parameters
     ----------
@@ -212,7 +231,8 @@ def climb(
             m_new = torch.bmm(torch.bmm(turn, m), turn.mT)
         f_new, t_new, g_new = _landscape(sides, m_new)
         up = f_new >= f - slack
-        radius = torch.where(up, torch.where(cut < 1, 2 * radius, radius).clamp_max(_STEP_CAP), cut * length / 4)
+        wider = torch.where(cut < 1, 2 * radius, radius).clamp_max(_STEP_CAP)
+        radius = torch.where(up, wider, cut * length / 4)
         _remember(past, move, g - g_new)
         moved = up[:, None, None]
         q, m, g = (torch.where(moved, new, old) for new, old in ((q_new, q), (m_new, m), (g_new, g)))

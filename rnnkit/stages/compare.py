@@ -16,7 +16,7 @@ from rnnkit.errors import InputError
 from rnnkit.metrics import Metric, MetricOptions, Network, PairDistance, get_metric
 from rnnkit.models.ensembles import run_networks
 from rnnkit.stages.evaluation import TaskChoice, check_inputs, flaw, is_converged, same_task, sample_trials
-from rnnkit.tables import build
+from rnnkit.tables import build, check_group_keys
 
 __all__ = ["compare"]
 
@@ -139,6 +139,7 @@ def compare(
     """
     chosen = [get_metric(name) for name in metrics]
     options = options or MetricOptions(seed=seed)
+    check_group_keys("comparisons", within)
     groups = _groups(networks, within)
     pairs = _pairs(groups)
     if not pairs:
@@ -162,9 +163,12 @@ def compare(
     place = {index: position for position, index in enumerate(sound)}
     done, total = 0, len(pairs) * len(chosen)
     keys = {k: dict(zip(within, key, strict=True)) for key, members in groups.items() for k in members}
-    for metric in chosen:
-        good = [pair for pair in pairs if flaws[pair[0]] is None and flaws[pair[1]] is None]
-        bad = [pair for pair in pairs if pair not in set(good)]
+    good = [pair for pair in pairs if flaws[pair[0]] is None and flaws[pair[1]] is None]
+    bad = [pair for pair in pairs if flaws[pair[0]] is not None or flaws[pair[1]] is not None]
+    # All metrics are prepared before the first row is out: what one of them refuses leaves no half table.
+    ready = [Network(networks[k], activity.get(k)) for k in sound]
+    prepared_all = [metric.prepare(ready, options) if good else None for metric in chosen]
+    for metric, prepared in zip(chosen, prepared_all, strict=True):
         rows = []
         for i, j in bad:
             found = PairDistance(float("nan"), flaws[i] or flaws[j] or "")
@@ -174,7 +178,6 @@ def compare(
             done += len(rows)
         if not good:
             continue
-        prepared = metric.prepare([Network(networks[k], activity.get(k)) for k in sound], options)
         if report is not None:
             report(metric.name, metric.parameters(prepared))
         for first in range(0, len(good), _BATCH):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,14 @@ import pyarrow as pa
 from rnnkit.errors import InputError
 from rnnkit.numerics.resampling import Estimate, PairEstimate, correlation, pair_mean, spread
 from rnnkit.random_streams import stream
-from rnnkit.tables import build, group_columns
+from rnnkit.tables import build, check_group_keys, group_columns
 
 __all__ = ["degeneracy"]
 
 _FORMS = (("distance", ""), ("relative_distance", "-relative"), ("per_parameter", "-per-parameter"))
 
 
-def _row(keys: dict[str, str], level: str, metric: str, found: Estimate, pairs: int = 0) -> dict[str, Any]:
+def _row(keys: Mapping[str, str | None], level: str, metric: str, found: Estimate, pairs: int = 0) -> dict[str, Any]:
     enough = np.isfinite(found.value)
     return {
         **keys,
@@ -35,7 +35,7 @@ def _row(keys: dict[str, str], level: str, metric: str, found: Estimate, pairs: 
     }
 
 
-def _pair_rows(frame: pd.DataFrame, keys: dict[str, str], bootstrap: int, seed: int) -> list[dict[str, Any]]:
+def _pair_rows(frame: pd.DataFrame, keys: Mapping[str, str | None], bootstrap: int, seed: int) -> list[dict[str, Any]]:
     """Mean pairwise distances of one group."""
     rows: list[dict[str, Any]] = []
     for (level, metric), part in frame.groupby(["level", "metric"], sort=False):
@@ -64,21 +64,33 @@ def _moment(
     if len(held) < 2:
         nan = float("nan")
         return Estimate(nan, nan, nan, nan, len(held), len(values) - len(held))
-    drawn = statistic(held[rng.integers(len(held), size=(bootstrap, len(held)))], axis=1)
-    low, high = np.quantile(drawn, (0.025, 0.975))
-    value = float(statistic(held[None], axis=1)[0])
-    return Estimate(value, float(drawn.std(ddof=1)), float(low), float(high), len(held), len(values) - len(held))
+    # A mean of 0 has no variation: NaN, which becomes null.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        drawn = statistic(held[rng.integers(len(held), size=(bootstrap, len(held)))], axis=1)
+        low, high = np.quantile(drawn, (0.025, 0.975))
+        value = float(statistic(held[None], axis=1)[0])
+        se = float(drawn.std(ddof=1))
+    return Estimate(value, se, float(low), float(high), len(held), len(values) - len(held))
 
 
 def _variation(values: np.ndarray[Any, np.dtype[np.float64]], axis: int) -> Any:
     return values.std(axis=axis, ddof=1) / values.mean(axis=axis)
 
 
-def _behaviour_rows(frame: pd.DataFrame, keys: dict[str, str], bootstrap: int, seed: int) -> list[dict[str, Any]]:
+def _behaviour_rows(
+    frame: pd.DataFrame, keys: Mapping[str, str | None], bootstrap: int, seed: int
+) -> list[dict[str, Any]]:
     """Spread of the out-of-distribution loss over the networks of one group (specification 5.2)."""
+    twice = frame[frame.duplicated(["network", "condition"])]
+    if len(twice):
+        name, condition = twice.iloc[0][["network", "condition"]]
+        raise InputError("--summary", f"network '{name}' stands twice under '{condition}'", "give each network once")
     table = frame.pivot(index="network", columns="condition", values="loss")
-    ood = table["ood"].to_numpy(dtype=float)
-    train = table["train"].to_numpy(dtype=float) if "train" in table else np.full(len(ood), np.nan)
+
+    def losses(condition: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+        return table[condition].to_numpy(dtype=float) if condition in table else np.full(len(table), np.nan)
+
+    ood, train = losses("ood"), losses("train")
 
     def rng(k: int) -> np.random.Generator:
         return stream(seed, "bootstrap", 1000 + k)
@@ -99,7 +111,8 @@ def _behaviour_rows(frame: pd.DataFrame, keys: dict[str, str], bootstrap: int, s
 
 def _checked_keys(table: pa.Table, by: Sequence[str], name: str, extra: Sequence[str]) -> None:
     for key in by:
-        if key not in table.column_names:
+        # Of the declared columns only the task says what a network is; steps and the like differ by condition.
+        if key not in group_columns(table, name) and not (key == "task" and key in table.column_names):
             known = group_columns(table, name) + list(extra)
             fix = f"known: {', '.join(known)}" if known else f"write the table with it ({_HOW[name]})"
             raise InputError("--by", f"the {name} table has no column '{key}'", fix)
@@ -152,7 +165,8 @@ def degeneracy(
     held = [(t, n) for t, n in ((comparisons, "comparisons"), (summary, "summary")) if t is not None]
     if by is None:
         by = sorted({key for table, name in held for key in group_columns(table, name)})
-        by = [key for key in by if all(key in table.column_names for table, _ in held)]
+        by = [key for key in by if all(key in (*group_columns(table, name), "task") for table, name in held)]
+    check_group_keys("degeneracy", by)
     rows: list[dict[str, Any]] = []
     for table, name in held:
         _checked_keys(table, by, name, ())
@@ -161,9 +175,9 @@ def degeneracy(
         frame = table.to_pandas()
         if not include_unconverged:
             frame = frame[frame["converged"]]
-        parts = frame.groupby(list(by), sort=False) if by else [((), frame)]
+        parts = frame.groupby(list(by), sort=False, dropna=False) if by else [((), frame)]
         for key, part in parts:
-            keys = {name: str(value) for name, value in zip(by, key, strict=True)}
+            keys = {name: str(value) if value == value else None for name, value in zip(by, key, strict=True)}
             make = _pair_rows if name == "comparisons" else _behaviour_rows
             if len(part):
                 rows += make(part, keys, bootstrap, seed)

@@ -15,7 +15,7 @@ from rnnkit.errors import InputError
 from rnnkit.models.ensembles import Run, run_networks
 from rnnkit.schemas import get_schema
 from rnnkit.stages.evaluation import TaskChoice, check_inputs, flaw, is_converged, same_task, sample_trials
-from rnnkit.tables import arrow_schema, build
+from rnnkit.tables import arrow_schema, build, check_group_keys
 from rnnkit.tasks import Task, Trials
 
 __all__ = ["rollout", "summary"]
@@ -32,46 +32,57 @@ def _by_task(networks: Sequence[Checkpoint], choice: TaskChoice) -> list[tuple[T
     return list(groups.values())
 
 
-def _require_sound(networks: Sequence[Checkpoint]) -> list[Checkpoint]:
-    """Return the networks with finite weights; raise InputError when there is none."""
-    sound = [network for network in networks if flaw(network) is None]
-    if networks and not sound:
+def _require_sound(networks: Sequence[Checkpoint]) -> None:
+    """Raise InputError when there is no network with finite weights."""
+    if networks and all(flaw(network) is not None for network in networks):
         tensor = networks[0].bad_tensor()
         raise InputError(networks[0].name, f"tensor '{tensor}' holds NaN or infinity", "give finite weights")
-    return sound
+
+
+def _widths(networks: Sequence[Checkpoint]) -> dict[str, int]:
+    """Length of each vector column, where all networks have the same; lists may differ in length elsewhere."""
+    shapes = [network.architecture for network in networks]
+    lengths = {
+        "input": {shape.inputs for shape in shapes},
+        "target": {shape.outputs for shape in shapes},
+        "output": {shape.outputs for shape in shapes},
+        "hidden": {shape.units for shape in shapes},
+    }
+    return {name: found.pop() for name, found in lengths.items() if len(found) == 1}
 
 
 def _rows(
-    name: str,
+    network: Checkpoint,
     trials: Trials | None,
     inputs: NDArray[np.float32],
     run: Run | None,
     status: str,
-    width: tuple[int, int],
+    widths: Mapping[str, int],
 ) -> pa.Table:
-    """Return one network's rows; `width` is its number of outputs and units."""
-    count, steps, channels = inputs.shape
-    outputs, units = width
+    """Return one network's rows; `widths` is the length of the vector columns that have one."""
+    count, steps, _ = inputs.shape
     total = count * steps
-    schema = arrow_schema(
-        get_schema("rollout"), (), {"input": channels, "target": outputs, "output": outputs, "hidden": units}
-    )
+    schema = arrow_schema(get_schema("rollout"), (), widths)
 
-    def vectors(values: NDArray[Any] | None, size: int) -> pa.Array[Any]:
+    def vectors(name: str, values: NDArray[np.float32] | None) -> Any:
         if values is None:
-            return pa.nulls(total, pa.list_(pa.float32(), size))
-        flat = np.ascontiguousarray(values, dtype=np.float32).reshape(-1)
-        return pa.FixedSizeListArray.from_arrays(pa.array(flat), size)
+            return pa.nulls(total, schema.field(name).type)
+        flat = pa.array(np.ascontiguousarray(values).reshape(-1))
+        return pa.FixedSizeListArray.from_arrays(flat, values.shape[-1]).cast(schema.field(name).type)
 
-    finite = run is not None and bool(np.isfinite(run.hidden).all() and np.isfinite(run.outputs).all())
+    hidden = output = None
+    if run is not None:
+        with np.errstate(over="ignore"):
+            hidden, output = run.hidden.astype(np.float32), run.outputs.astype(np.float32)
+    finite = hidden is not None and output is not None and bool(np.isfinite(hidden).all() and np.isfinite(output).all())
     columns: dict[str, pa.Array[Any]] = {
-        "network": pa.array([name] * total, pa.string()),
+        "network": pa.array([network.name] * total, pa.string()),
         "trial": pa.array(np.repeat(np.arange(count), steps)),
         "step": pa.array(np.tile(np.arange(steps), count)),
-        "input": vectors(inputs, channels),
-        "target": vectors(None if trials is None else trials.targets[0], outputs),
-        "output": vectors(run.outputs if run is not None and finite else None, outputs),
-        "hidden": vectors(run.hidden if run is not None and finite else None, units),
+        "input": vectors("input", inputs),
+        "target": vectors("target", None if trials is None else trials.targets[0]),
+        "output": vectors("output", output if finite else None),
+        "hidden": vectors("hidden", hidden if finite else None),
         "status": pa.array([status if finite or run is None else "diverged"] * total, pa.string()),
     }
     return pa.table(columns, schema=schema)
@@ -113,7 +124,7 @@ def rollout(
     InputError
         When channels do not fit, or no network is sound.
     """
-    sound = _require_sound(networks)
+    _require_sound(networks)
     if inputs is not None:
         check_inputs(networks, inputs)
         groups: list[tuple[Trials | None, NDArray[np.float32], list[Checkpoint]]] = [(None, inputs, list(networks))]
@@ -122,30 +133,32 @@ def rollout(
         for task, members in _by_task(networks, choice or TaskChoice()):
             drawn = sample_trials(task, trials, seed, ood)
             groups.append((drawn, drawn.inputs[0], members))
+    widths = _widths(networks)
     for drawn_or_none, x, members in groups:
-        running = [network for network in members if network in sound]
+        running = [network for network in members if flaw(network) is None]
         for run in run_networks(running, x, device):
-            network = running[run.index]
-            shape = network.architecture
-            yield _rows(network.name, drawn_or_none, x, run, "ok", (shape.outputs, shape.units))
+            yield _rows(running[run.index], drawn_or_none, x, run, "ok", widths)
         for network in members:
             status = flaw(network)
             if status is not None:
-                shape = network.architecture
-                yield _rows(network.name, drawn_or_none, x, None, status, (shape.outputs, shape.units))
+                yield _rows(network, drawn_or_none, x, None, status, widths)
 
 
 def _score(task: Task, trials: Trials, run: Run) -> dict[str, Any]:
     """Loss, fraction of variance unexplained and accuracy of one run."""
     target = trials.targets[0].astype(np.float64)
-    square = (run.outputs - target) ** 2
+    # What overflows here is found below: such a network has diverged.
+    with np.errstate(over="ignore", invalid="ignore"):
+        square = (run.outputs - target) ** 2
+        outputs = run.outputs.astype(np.float32)
     weight = np.ones(square.shape[:2]) if trials.mask is None else trials.mask[0].astype(np.float64)
     weight = np.broadcast_to(weight[..., None], square.shape)
     total = weight.sum()
-    loss = float((weight * square).sum() / total)
+    with np.errstate(over="ignore", invalid="ignore"):
+        loss = float((weight * square).sum() / total)
     mean = (weight * target).sum((0, 1)) / weight.sum((0, 1))
     variance = float((weight * (target - mean) ** 2).sum() / total)
-    accuracy = task.accuracy(run.outputs[None].astype(np.float32), trials)
+    accuracy = task.accuracy(outputs[None], trials)
     finite = np.isfinite(loss)
     return {
         "loss": loss if finite else None,
@@ -182,13 +195,14 @@ def summary(
         Of schema `summary`: loss is the mean squared error, weighted by the task's mask; fvu divides it by
         the variance of the target about its mean per output.
     """
-    sound = _require_sound(networks)
+    check_group_keys("summary", by)
+    _require_sound(networks)
     rows: dict[tuple[str, str], Mapping[str, Any]] = {}
     for task, members in _by_task(networks, choice or TaskChoice()):
         for condition in ("train", "ood") if ood else ("train",):
             drawn = sample_trials(task, trials, seed, condition == "ood")
             steps = drawn.inputs.shape[2]
-            running = [network for network in members if network in sound]
+            running = [network for network in members if flaw(network) is None]
             scores = {
                 running[r.index].name: _score(task, drawn, r) for r in run_networks(running, drawn.inputs[0], device)
             }

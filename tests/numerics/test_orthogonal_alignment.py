@@ -45,9 +45,7 @@ def with_spectrum(kind: str, n: int) -> Array:
     blocks = np.zeros((n, n))  # normal: conjugate pairs, one of them twice
     for k in range(0, n - 1, 2):
         angle = 0.3 + 0.4 * max(k, 2)
-        blocks[k : k + 2, k : k + 2] = 0.9 * np.array(
-            [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
-        )
+        blocks[k : k + 2, k : k + 2] = 0.9 * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     return np.asarray(q @ blocks @ q.T)
 
 
@@ -105,8 +103,8 @@ def test_against_scipy_from_many_starts(n: int) -> None:
     assert found == pytest.approx(many_starts(a, b, starts=12), rel=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
-@given(n=st.integers(1, 8), seed=st.integers(0, 10**6), exponent=st.integers(-200, 200))
+@settings(max_examples=25, deadline=None)
+@given(n=st.integers(1, 8), seed=st.integers(0, 10**6), exponent=st.integers(-140, 140))
 def test_bound_is_below_the_distance(n: int, seed: int, exponent: int) -> None:
     a, b = gaussian(seed, 2, n, n)
     a, b = a * 10.0**exponent, b * 10.0**exponent
@@ -180,18 +178,21 @@ def test_input_that_is_not_finite_is_invalid(entry: float) -> None:
 
 
 def test_every_option_has_an_effect() -> None:
-    a, b = gaussian(9, 1, 14, 14), gaussian(10, 1, 14, 14)
-    small = {"starts": 4, "rounds": 1, "explore_iterations": 12, "max_iterations": 400}
+    a, b = gaussian(9, 1, 30, 30), gaussian(10, 1, 30, 30)
+    small = {"starts": 3, "rounds": 0, "explore_iterations": 40, "max_iterations": 500}
     plain = align_orthogonal(a, b, **small)
     assert plain.status[0] == "converged"
-    more = align_orthogonal(a, b, **{**small, "starts": 40})
-    assert more.starts[0] > plain.starts[0]
+    more = align_orthogonal(a, b, **{**small, "starts": 36})
+    assert more.starts[0] == plain.starts[0] + 33
     assert more.distance[0] < plain.distance[0]
-    assert align_orthogonal(a, b, **{**small, "rounds": 6}).distance[0] < plain.distance[0]
-    longer = align_orthogonal(a, b, **{**small, "explore_iterations": 40})
-    assert longer.distance[0] != plain.distance[0]
+    recombined = align_orthogonal(a, b, **{**small, "starts": 36, "rounds": 2})
+    assert recombined.starts[0] > more.starts[0]
+    assert recombined.distance[0] < more.distance[0]
+    shorter = align_orthogonal(a, b, **{**small, "explore_iterations": 5})
+    assert shorter.distance[0] != plain.distance[0]
     short = align_orthogonal(a, b, **{**small, "max_iterations": 3})
     assert short.status[0] == "budget"
+    assert short.distance[0] > plain.distance[0]
     assert short.iterations[0] < plain.iterations[0]
     seeds = {float(align_orthogonal(a, b, **small, seed=seed).distance[0]) for seed in range(4)}
     assert len(seeds) > 1

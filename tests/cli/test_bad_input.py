@@ -1,0 +1,395 @@
+"""Bad input: one line that names what is wrong and how to mend it, exit code 2, nothing written."""
+
+import re
+import shutil
+import struct
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from rnnkit.cli.main import app
+from tests.conftest import QUICK, edit_weights, folder_state, run_cli
+
+NETWORK = "ckpts/flipflop-vanilla-n8-s0.safetensors"
+
+
+class Object:
+    """What no file may bring into being."""
+
+
+def truncate(path: Path, share: float) -> None:
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+
+
+def flip(path: Path, place: float) -> None:
+    data = bytearray(path.read_bytes())
+    data[int(place * len(data))] ^= 4
+    path.write_bytes(data)
+
+
+def drop_column(source: Path, target: Path, column: str) -> None:
+    table = pq.read_table(source)
+    pq.write_table(table.drop_columns([column]).replace_schema_metadata(table.schema.metadata), target)
+
+
+def retype(source: Path, target: Path, column: str, values: object) -> None:
+    table = pq.read_table(source)
+    place = table.column_names.index(column)
+    pq.write_table(table.set_column(place, column, pa.array([values] * table.num_rows)), target)
+
+
+@cache
+def other_networks() -> dict[str, bytes]:
+    """Networks of other inputs, and of no task."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        assert run_cli("train", *QUICK, "--epochs", 1, "-t", "bits=3", "--seeds", 0, "-o", root / "three").code == 2
+        words = [word if word != "bits=2" else "bits=3" for word in QUICK]
+        assert run_cli("train", *words, "--seeds", 0, "-o", root / "three", "-q").code == 0
+        state = {"rnn.weight_ih_l0": torch.zeros(4, 2), "rnn.weight_hh_l0": torch.zeros(4, 4)}
+        torch.save(state, root / "plain.pt")
+        assert run_cli("import", root / "plain.pt", "-o", root / "plain", "-q").code == 0
+        return {path.name: path.read_bytes() for path in root.rglob("*.safetensors")}
+
+
+@pytest.fixture
+def desk(ensemble, tables, tmp_path, monkeypatch) -> Path:
+    """A folder with sound networks in `ckpts/`, sound tables, and every kind of bad file."""
+    shutil.copytree(ensemble, tmp_path / "ckpts")
+    for path in tables.iterdir():
+        shutil.copy(path, tmp_path)
+    bad = tmp_path / "bad"
+    bad.mkdir()
+    (tmp_path / "empty").mkdir()
+    for name, make in {"cut": lambda p: truncate(p, 0.6), "flipped": lambda p: flip(p, 0.8)}.items():
+        shutil.copy(tmp_path / NETWORK, bad / f"{name}.safetensors")
+        make(bad / f"{name}.safetensors")
+    shutil.copy(tmp_path / NETWORK, bad / "header.safetensors")
+    flip(bad / "header.safetensors", 0.1)
+    (bad / "zero.safetensors").write_bytes(b"")
+    (bad / "huge.safetensors").write_bytes(struct.pack("<Q", 2**62) + b"{}")
+    edit_weights(tmp_path / NETWORK, bad / "nan.safetensors", lambda w: w["recurrent.weight"].fill(np.nan))
+    three = other_networks()
+    (bad / "three.safetensors").write_bytes(three["flipflop-vanilla-n8-s0.safetensors"])
+    (bad / "taskless.safetensors").write_bytes(three["plain.safetensors"])
+    (bad / "empty.pt").write_bytes(b"")
+    torch.save(Object(), bad / "object.pt")
+    torch.save({"weights": torch.zeros(3)}, bad / "vector.pt")
+    torch.save({"rnn.weight_ih_l0": torch.zeros(4, 2), "rnn.weight_hh_l0": torch.zeros(4, 5)}, bad / "shape.pt")
+    good = {"rnn.weight_ih_l0": torch.zeros(4, 2), "rnn.weight_hh_l0": torch.zeros(4, 4)}
+    torch.save(good, tmp_path / "good.pt")
+    torch.save({name: torch.zeros(3, value.shape[1]) for name, value in good.items()}, bad / "initial.pt")
+    np.savez(tmp_path / "arrays.npz", W=np.eye(3), U=np.ones((3, 2)), R=np.ones((1, 3)))
+    np.savez(bad / "objects.npz", inputs=np.array([{}], dtype=object))
+    np.savez(bad / "flat.npz", inputs=np.zeros((3, 4)))
+    np.savez(bad / "nan.npz", inputs=np.full((2, 3, 2), np.nan))
+    np.savez(bad / "large.npz", inputs=np.full((2, 3, 2), 1e300))
+    np.savez(bad / "five.npz", inputs=np.zeros((2, 3, 5)))
+    np.savez(bad / "two.npz", a=np.zeros((2, 3, 2)), b=np.zeros((2, 3, 2)))
+    np.savez(bad / "text.npz", inputs=np.full((2, 3, 2), "x"))
+    np.save(bad / "bare.npy", np.zeros((2, 3, 2)))
+    for name in ("comparisons", "summary", "sample"):
+        shutil.copy(tmp_path / f"{name}.parquet", bad / f"{name}-cut.parquet")
+        truncate(bad / f"{name}-cut.parquet", 0.7)
+        shutil.copy(tmp_path / f"{name}.parquet", bad / f"{name}-flipped.parquet")
+        flip(bad / f"{name}-flipped.parquet", 0.02)
+    drop_column(tmp_path / "comparisons.parquet", bad / "no-distance.parquet", "distance")
+    drop_column(tmp_path / "summary.parquet", bad / "no-loss.parquet", "loss")
+    drop_column(tmp_path / "sample.parquet", bad / "no-input.parquet", "input")
+    retype(tmp_path / "comparisons.parquet", bad / "text-distance.parquet", "distance", "far")
+    retype(tmp_path / "comparisons.parquet", bad / "null-a.parquet", "a", None)
+    retype(tmp_path / "comparisons.parquet", bad / "same-pair.parquet", "b", "x")
+    retype(tmp_path / "summary.parquet", bad / "same-network.parquet", "network", "x")
+    retype(tmp_path / "summary.parquet", bad / "no-ood.parquet", "condition", "train")
+    (bad / "text.csv").write_text("a,b,metric\n1\n")
+    (bad / "wrong.csv").write_text("trial,step,input,target,mask\n0,zero,[1],[1],1\n")
+    (bad / "list.csv").write_text('trial,step,input,target,mask\n0,0,"[1,",[1],1\n')
+    (bad / "lines.jsonl").write_text("[1, 2]\n")
+    (bad / "twice.csv").write_text("network,network\n1,2\n")
+    (bad / "broken.toml").write_text("units = \n")
+    (bad / "unknown.toml").write_text("unitz = 3\n")
+    (bad / "fraction.toml").write_text("units = 8.5\n")
+    (bad / "task.toml").write_text("[t]\nbitz = 3\n")
+    (bad / "list.toml").write_text("lr = [1, 2]\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command line, and what its one line of error must hold."""
+
+    line: str
+    names: str
+    says: str = ""
+    stdin: bytes = b""
+
+    def __str__(self) -> str:
+        return self.line
+
+
+TRAIN = "train -o new --units 8 --batch 4 --epochs 1 --steps-per-epoch 1 --seeds 0:2 -t steps=5"
+CKPT_COMMANDS = {
+    "info {} -o new.csv": "info",
+    "export {} --to npz -o new": "export",
+    "rollout {} -o new.csv": "rollout",
+    "compare {} ckpts -o new.csv": "compare",
+}
+CASES = [
+    # checkpoints, in every command that takes them
+    *[
+        Case(line.format(path), path, says)
+        for line in CKPT_COMMANDS
+        for path, says in {
+            "missing.safetensors": "no such file",
+            "empty": "holds no *.safetensors",
+            "none*.safetensors": "matches no file",
+            "bad/cut.safetensors": "damaged",
+            "bad/flipped.safetensors": "digest does not fit",
+            "bad/header.safetensors": "",
+            "bad/zero.safetensors": "damaged",
+            "bad/huge.safetensors": "damaged",
+            "good.pt": "rnnkit import",
+            "sample.parquet good.pt": "rnnkit import",
+        }.items()
+        if not (line.startswith("info") and path.startswith("sample"))
+    ],
+    Case("info ckpts/flipflop-vanilla-n8-s0.history.safetensors", "history", "snapshots"),
+    Case("export ckpts --to onnx -o new", "onnx", "known: "),
+    Case("export ckpts --to troch -o new", "troch", "did you mean 'torch'"),
+    Case("export ckpts --to npz -o good.pt/new", "good.pt/new", "cannot be written"),
+    Case("export ckpts --to npz -o /proc/new", "/proc/new", "cannot be written"),
+    Case("export ckpts -o new", "--to", "must be given"),
+    Case("export ckpts --to npz", "--out", "must be given"),
+    # info
+    Case("info", "PATH", "must be given"),
+    Case("info missing.parquet", "missing.parquet", "no such file"),
+    Case("info bad/sample-cut.parquet", "bad/sample-cut.parquet", "no readable Parquet"),
+    Case("info bad/lines.jsonl", "bad/lines.jsonl", "no JSON object"),
+    Case("info bad/twice.csv", "'network'", "twice"),
+    Case("info sample.parquet -o new.csv", "sample.parquet", "leave out -o"),
+    Case("info -", "standard input", "no readable Parquet", b"PAR1"),
+    # tasks and sample
+    Case("tasks flipflip", "flipflip", "did you mean 'flipflop'"),
+    Case("tasks flipflop sine", "sine", "unexpected"),
+    Case("sample", "TASK", "must be given"),
+    Case("sample flipflip -o new.csv", "flipflip", "did you mean 'flipflop'"),
+    Case("sample flipflop -t bitz=2 -o new.csv", "bitz", "did you mean 'bits'"),
+    Case("sample flipflop -t bits=two -o new.csv", "'bits'", "'two' is not an integer"),
+    Case("sample flipflop -t bits=0 -o new.csv", "'bits'", "give 1 or more"),
+    Case("sample flipflop -t probability=nan -o new.csv", "'probability'", "finite number"),
+    Case("sample flipflop -t start=later -o new.csv", "'start'", "zero or pulse"),
+    Case("sample flipflop -t bits -o new.csv", "'bits' is not KEY=VALUE"),
+    Case("sample flipflop -t bits=1 -t bits=2 -o new.csv", "'bits' is given twice"),
+    Case("sample flipflop --trials 0 -o new.csv", "--trials"),
+    Case("sample flipflop --trials many -o new.csv", "--trials"),
+    Case("sample flipflop --seed -1 -o new.csv", "--seed"),
+    Case("sample flipflop -o new.xlsx", "new.xlsx", "names no format"),
+    Case("sample flipflop -o new", "--out new", "names no format"),
+    Case("sample flipflop -o new.csv --format xlsx", "xlsx", "known: csv, jsonl, parquet"),
+    Case("sample flipflop -o empty --format csv", "empty", "is a folder"),
+    Case("sample flipflop -o good.pt/new.csv", "good.pt", "cannot be written"),
+    Case("sample flipflop -o /proc/none/new.csv", "/proc", "cannot be written"),
+    Case("sample flipflop --colour red", "--colour", "No such option"),
+    # import
+    Case("import missing.pt -o new", "missing.pt", "no such file"),
+    Case("import empty -o new", "empty", "is a folder"),
+    Case("import bad/empty.pt -o new", "bad/empty.pt", "is empty"),
+    Case("import bad/object.pt -o new", "bad/object.pt", "never loaded"),
+    Case("import bad/vector.pt -o new", "bad/vector.pt", "no state dict"),
+    Case("import bad/shape.pt -o new", "bad/shape.pt", "(4, 5)"),
+    Case("import bad/objects.npz -o new", "bad/objects.npz", "no numeric array"),
+    Case("import bad/text.csv -o new", "bad/text.csv", "unknown ending"),
+    Case("import bad/cut.safetensors -o new", "bad/cut.safetensors", "damaged"),
+    Case("import good.pt bad/shape.pt -o new", "bad/shape.pt", "(4, 5)"),
+    Case("import good.pt -o new --layout tensorflow", "tensorflow", "known: "),
+    Case("import good.pt -o new --layout current", "good.pt"),
+    Case("import good.pt -o new --alpha 0.5", "--alpha", "no leak"),
+    Case("import good.pt -o new --nonlinearity tahn", "tahn", "did you mean 'tanh'"),
+    Case("import good.pt -o new --gamma 0", "--gamma", "positive"),
+    Case("import good.pt -o new --gamma much", "--gamma"),
+    Case("import good.pt -o new --initial missing.pt", "missing.pt", "no such file"),
+    Case("import good.pt -o new --initial bad/initial.pt", "bad/initial.pt", "(3,"),
+    Case("import good.pt -o new --initial good.pt good.pt", "--initial", "2 files for 1 network"),
+    Case("import good.pt -o new --task flipflip", "flipflip", "did you mean 'flipflop'"),
+    Case("import good.pt -o new --task flipflop -t bitz=2", "bitz", "did you mean 'bits'"),
+    Case("import good.pt -o new --task flipflop -t bits=3", "good", "the task 'flipflop' has 3"),
+    Case("import good.pt -o new -t bits=3", "-t", "add --task"),
+    Case("import good.pt -o new --array W", "'W' is not TENSOR=NAME"),
+    Case("import arrays.npz -o new", "arrays.npz", "W (3, 3)"),
+    Case("import arrays.npz -o new --array recurrent.weight=V --model leaky", "'V'"),
+    Case("import arrays.npz -o new --array recurrent.weight=W --model leeky", "leeky"),
+    Case("import good.pt -o new --transpose recurrent.weight", "good.pt"),
+    Case("import good.pt --task flipflop -o good.pt/new", "good.pt"),
+    Case("import good.pt", "--out", "must be given"),
+    # train
+    Case(f"{TRAIN} flipflip", "flipflip", "did you mean 'flipflop'"),
+    Case(f"{TRAIN} -t bitz=2", "bitz", "did you mean 'bits'"),
+    *[Case(f"{TRAIN} --seeds {seeds}", "--seeds", seeds) for seeds in ("5:3", "4:4", "1,1", "-2", "0:x", "0:2:4", "a")],
+    Case(f"{TRAIN} --seeds 0:2000000000", "--seeds", "give fewer"),
+    Case(f"{TRAIN} --model vanila", "vanila", "did you mean 'vanilla'"),
+    Case(f"{TRAIN} --units 0", "0 units"),
+    Case(f"{TRAIN} --units few", "--units"),
+    Case(f"{TRAIN} --model lowrank --rank 9", "--rank", "from 1 to 8"),
+    Case(f"{TRAIN} --rank 2", "--rank", "take none"),
+    Case(f"{TRAIN} --alpha 0.5", "--alpha", "no leak"),
+    Case(f"{TRAIN} --model leaky --tau 0.5", "--tau", "--alpha"),
+    Case(f"{TRAIN} --model leaky --alpha 2", "--alpha", "(0, 1]"),
+    Case(f"{TRAIN} --nonlinearity softplus", "softplus", "known: "),
+    Case(f"{TRAIN} --gamma -1", "--gamma", "positive"),
+    Case(f"{TRAIN} --init orthogonal", "orthogonal", "known: "),
+    Case(f"{TRAIN} --lr nan", "--lr", "positive"),
+    Case(f"{TRAIN} --batch 0", "--batch", "1 or more"),
+    Case(f"{TRAIN} --epochs 0", "--epochs", "1 or more"),
+    Case(f"{TRAIN} --steps-per-epoch 0", "--steps-per-epoch", "1 or more"),
+    Case(f"{TRAIN} --validation-trials 0", "--validation-trials", "1 or more"),
+    Case(f"{TRAIN} --schedule linear", "linear", "known: "),
+    Case(f"{TRAIN} --schedule cosine --restart 0", "--restart", "1 or more"),
+    Case(f"{TRAIN} --stop-loss -1", "--stop-loss", "0 or more"),
+    Case(f"{TRAIN} --patience -1", "--patience", "0 or more"),
+    Case(f"{TRAIN} --stop-on any", "any", "known: all, main"),
+    Case(f"{TRAIN} --penalty-on some", "some", "known: all, recurrent"),
+    Case(f"{TRAIN} --l1 -1", "--l1", "0 or more"),
+    Case(f"{TRAIN} --nuclear nan", "--nuclear", "0 or more"),
+    Case(f"{TRAIN} --epsilon -1", "--epsilon", "0 or more"),
+    Case(f"{TRAIN} --snapshots -1", "--snapshots", "0 or more"),
+    Case(f"{TRAIN} --vary gama=1,2", "gama", "did you mean 'gamma'"),
+    Case(f"{TRAIN} --vary gamma", "'gamma' is not KEY=V1,V2"),
+    Case(f"{TRAIN} --vary gamma=1,1", "gamma=1,1", "twice"),
+    Case(f"{TRAIN} --vary gamma=1,big", "--gamma", "'big'"),
+    Case(f"{TRAIN} --resume --overwrite", "--resume", "give one of them"),
+    Case(f"{TRAIN} --device gpu", "'gpu'", "cpu"),
+    Case(f"{TRAIN} --device cuda:99", "cuda:99"),
+    Case(f"{TRAIN} --threads 0", "--threads"),
+    Case(f"{TRAIN} --config missing.toml", "missing.toml", "no such file"),
+    Case(f"{TRAIN} --config empty", "empty", "Is a directory"),
+    Case(f"{TRAIN} --config bad/broken.toml", "bad/broken.toml", "line 1"),
+    Case(f"{TRAIN} --config bad/unknown.toml", "unitz", "did you mean 'units'"),
+    Case("train -o new --config bad/fraction.toml", "--units", "integer"),
+    Case(f"{TRAIN} --config bad/task.toml", "bitz", "did you mean 'bits'"),
+    Case("train -o new --config bad/list.toml", "--lr"),
+    Case(f"{TRAIN} -o good.pt", "good.pt", "cannot be written"),
+    Case(f"{TRAIN} -o /proc/none", "/proc/none", "cannot be written"),
+    Case("train -o ckpts --units 8 --seeds 0", "flipflop-vanilla-n8-s0", "--resume or --overwrite"),
+    # rollout and compare
+    *[
+        Case(f"{command} ckpts -o new.csv {rest}", names, says)
+        for command in ("rollout", "compare")
+        for rest, names, says in [
+            ("--task flipflip", "flipflip", "did you mean 'flipflop'"),
+            ("--task sine", "has 2 inputs", "'sine'"),
+            ("-t bitz=2", "bitz", "did you mean 'bits'"),
+            ("-t bits=3", "has 2 inputs", "--task"),
+            ("--trials 0", "--trials", ""),
+            ("--seed no", "--seed", ""),
+            ("--device tpu", "'tpu'", ""),
+            ("--inputs missing.npz", "missing.npz", "no such file"),
+            ("--inputs empty", "empty", "is a folder"),
+            ("--inputs bad/objects.npz", "bad/objects.npz", "no readable .npz"),
+            ("--inputs bad/flat.npz", "bad/flat.npz", "(3, 4)"),
+            ("--inputs bad/nan.npz", "bad/nan.npz", "NaN"),
+            ("--inputs bad/large.npz", "bad/large.npz", "float32"),
+            ("--inputs bad/five.npz", "5 channels", "has 2 inputs"),
+            ("--inputs bad/two.npz", "bad/two.npz", "a, b"),
+            ("--inputs bad/text.npz", "bad/text.npz", "<U1"),
+            ("--inputs bad/bare.npy", "bad/bare.npy", ".npy file"),
+            ("--inputs bad/cut.safetensors", "bad/cut.safetensors", "no readable .npz"),
+            ("--inputs bad/sample-cut.parquet", "bad/sample-cut.parquet", "no readable Parquet"),
+            ("--inputs bad/sample-flipped.parquet", "bad/sample-flipped.parquet", "no readable Parquet"),
+            ("--inputs bad/no-input.parquet", "'input'", "missing"),
+            ("--inputs bad/wrong.csv", "'step'", "'zero'"),
+            ("--inputs bad/list.csv", "'input'", "expected lists"),
+            ("--inputs summary.parquet", "summary.parquet", "expected sample or rollout"),
+            ("--inputs sample.parquet --task flipflop", "--inputs", "leave out --task"),
+        ]
+        if not (rest == "--trials 0" and command == "rollout")
+    ],
+    Case("rollout ckpts -o new.csv --trials 0", "--trials", "1 or more"),
+    Case("rollout ckpts -o new.csv --inputs sample.parquet --summary", "--inputs", "leave out"),
+    Case("rollout ckpts -o new.csv --by gamma", "--by", "add --summary"),
+    Case("rollout ckpts -o new.csv --summary --by gama", "'gama'", "known: "),
+    Case("rollout ckpts -o new.csv --summary --by status", "'status'", "already"),
+    Case("rollout ckpts -o new.csv --summary --by gamma,gamma", "gamma,gamma", "different names"),
+    Case("rollout bad/nan.safetensors -o new.csv", "recurrent.weight", "NaN"),
+    Case("rollout bad/nan.safetensors -o new.csv --summary", "recurrent.weight", "NaN"),
+    Case("rollout bad/taskless.safetensors -o new.csv", "has no task", "--task"),
+    Case("compare bad/nan.safetensors bad/nan.safetensors -o new.csv", "1 network", "at least two"),
+    Case("compare ckpts bad/three.safetensors -o new.csv", "different tasks", "--within"),
+    Case("compare ckpts bad/three.safetensors -o new.csv --inputs sample.parquet", "has 3 inputs", "2 channels"),
+    Case("compare ckpts bad/taskless.safetensors -o new.csv", "has no task", "--task"),
+    Case(f"compare {NETWORK} -o new.csv", "1 network", "at least two"),
+    Case("compare ckpts -o new.csv --within seed", "3 groups", "at least two"),
+    Case("compare ckpts -o new.csv --within sead", "'sead'", "known: "),
+    Case("compare ckpts -o new.csv --within status", "'status'", "already"),
+    Case("compare ckpts -o new.csv --metric cka", "cka", "known: "),
+    Case("compare ckpts -o new.csv --metric svca", "svca", "did you mean 'svcca'"),
+    Case("compare ckpts -o new.csv --metric svcca,,dsa", "svcca,,dsa", "commas"),
+    Case("compare ckpts -o new.csv --variance 1.5", "--variance", "1.5"),
+    Case("compare ckpts -o new.csv --variance nan", "--variance", "nan"),
+    Case("compare ckpts -o new.csv --delay-by luck", "luck", "known: "),
+    Case("compare ckpts -o new.csv --basis fourier", "fourier", "known: "),
+    *[Case(f"compare ckpts -o new.csv {option} 0", option) for option in ("--delay", "--max-delay", "--starts")],
+    # degeneracy
+    *[
+        Case(f"degeneracy -o new.csv {rest}", names, says)
+        for rest, names, says in [
+            ("", "no table", "--comparisons"),
+            ("--comparisons missing.parquet", "missing.parquet", "no such file"),
+            ("--comparisons empty", "empty", "is a folder"),
+            ("--comparisons bad/comparisons-cut.parquet", "bad/comparisons-cut.parquet", "no readable Parquet"),
+            ("--comparisons bad/comparisons-flipped.parquet", "bad/comparisons-flipped.parquet", "no readable"),
+            ("--summary bad/summary-cut.parquet", "bad/summary-cut.parquet", "no readable Parquet"),
+            ("--comparisons bad/no-distance.parquet", "'distance'", "missing"),
+            ("--summary bad/no-loss.parquet", "'loss'", "missing"),
+            ("--comparisons bad/text-distance.parquet", "'distance'", "expected double"),
+            ("--comparisons bad/null-a.parquet", "'a'", "no value in row 0"),
+            ("--comparisons bad/same-pair.parquet --include-unconverged", "a pair given twice", ""),
+            ("--summary bad/same-network.parquet --include-unconverged", "'x'", "twice"),
+            ("--summary bad/no-ood.parquet", "'ood'", "rollout --summary --ood"),
+            ("--comparisons summary.parquet", "summary.parquet", "expected comparisons"),
+            ("--summary comparisons.parquet", "comparisons.parquet", "expected summary"),
+            ("--comparisons bad/text.csv", "bad/text.csv", "no readable csv"),
+            ("--comparisons bad/twice.csv", "'network'", "twice"),
+            ("--comparisons summary.parquet --summary summary.parquet", "--comparisons", "two tables"),
+            ("--comparisons comparisons.parquet", "no row is left", "--include-unconverged"),
+            ("--comparisons comparisons.parquet --by rank", "'rank'", "known: gamma"),
+            ("--comparisons comparisons.parquet --by a", "'a'", "known: gamma"),
+            ("--summary summary.parquet --by steps", "'steps'", "known: gamma"),
+            ("--comparisons comparisons.parquet --bootstrap 1", "--bootstrap", "2 or more"),
+            ("--comparisons comparisons.parquet --seed -1", "--seed", ""),
+        ]
+    ],
+    Case("degeneracy --comparisons -", "standard input", "no readable Parquet", b"no table"),
+    # the application itself
+    Case("trian", "trian", "train"),
+    Case("--loud", "--loud", "No such option"),
+]
+
+
+def test_there_are_cases_for_every_command():
+    commands = {info.name for info in app.registered_commands}
+    assert commands <= {case.line.split()[0] for case in CASES}
+    assert len(CASES) >= 200
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_one_line_and_nothing_written(desk, case):
+    before = folder_state(desk)
+    done = run_cli(*case.line.split(), stdin=case.stdin)
+    assert done.code == 2, done.err
+    assert done.out == b""
+    command = case.line.split()[0]
+    known = {info.name for info in app.registered_commands}
+    who = f"rnnkit {command}" if command in known else "rnnkit"
+    assert re.fullmatch(re.escape(who) + r": [^\n]+: [^\n]+ \([^\n]+\)\n|" + who + r": [^\n]+ \([^\n]+\)\n", done.err)
+    assert case.names in done.err
+    assert case.says in done.err
+    assert folder_state(desk) == before

@@ -1,0 +1,111 @@
+"""Networks trained by others go through the same stages. Skipped where the files are absent."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from rnnkit.checkpoints import Checkpoint
+from rnnkit.interop import import_network, network_names, read_tensors
+from rnnkit.stages.compare import compare
+from rnnkit.stages.rollout import rollout, summary
+from rnnkit.tasks import make_task, task_parameters
+
+EXTERNAL = Path(os.environ.get("RNNKIT_EXTERNAL", Path(__file__).parents[2].parent / "shared" / "external"))
+
+pytestmark = pytest.mark.skipif(not EXTERNAL.is_dir(), reason="the external networks are not here")
+
+PULSED = task_parameters(make_task("delayed-discrimination", {"timeline": "pulsed"}))
+
+
+def _discrimination() -> list[Checkpoint]:
+    paths = sorted((EXTERNAL / "delayed_discrimination").glob("*/*/weights.pt"))
+    return [
+        import_network(
+            path,
+            initial=path.with_name("initial_weights.pt"),
+            task="delayed-discrimination",
+            task_parameters=PULSED,
+            name=name,
+        )
+        for path, name in zip(paths, network_names(paths), strict=True)
+    ]
+
+
+def _columns(tables: Sequence[pa.Table], name: str, trials: int) -> NDArray[np.float64]:
+    values = np.stack(pa.concat_tables(tables).column(name).to_pylist())
+    return values.reshape(trials, -1, values.shape[-1])
+
+
+def test_every_network_does_the_pulsed_task() -> None:
+    networks = _discrimination()
+    assert len(networks) == 8
+    table = summary(networks).to_pandas()
+    assert (table["loss"] < 2e-4).all()
+    assert (table["accuracy"] == 1).all()
+    assert all(network.initial for network in networks)
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [
+        ("delayed_discrimination/vanilla_20", torch.nn.RNN),
+        ("delayed_discrimination/vanilla_40", torch.nn.RNN),
+        ("interval_reproduction/gru_20", torch.nn.GRU),
+        ("interval_reproduction/lstm_20", torch.nn.LSTM),
+    ],
+)
+def test_rollout_agrees_with_torch_modules(folder: str, kind: type[torch.nn.RNNBase]) -> None:
+    """To 1e-6, with the modules in float64: in float32 they differ from themselves in float64 by up to 2e-6."""
+    inputs = np.random.default_rng(0).normal(size=(6, 60, 2)).astype(np.float32)
+    for path in sorted((EXTERNAL / folder).glob("*/weights.pt")):
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        units = state["fc.weight"].shape[1]
+        module = torch.nn.ModuleDict({"rnn": kind(2, units, batch_first=True), "fc": torch.nn.Linear(units, 1)})
+        module.load_state_dict(state)
+        module.double()
+        with torch.no_grad():
+            hidden, _ = module["rnn"](torch.from_numpy(inputs).double())
+            outputs = module["fc"](hidden)
+        tables = list(rollout([import_network(path)], inputs=inputs))
+        np.testing.assert_allclose(_columns(tables, "hidden", 6), hidden.numpy(), atol=1e-6)
+        np.testing.assert_allclose(_columns(tables, "output", 6), outputs.numpy(), atol=1e-6, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["mante_fr_fig1", "rdm_lr_fig2", "romo_rank2_500"])
+def test_rollout_agrees_with_the_continuous_time_equations(name: str) -> None:
+    """h <- h + alpha (-h + W phi(h) + sum_i si_i wi_i x_i), y = (wo so)^T phi(h) (over N if low rank)."""
+    path = EXTERNAL / "continuous_time" / f"{name}.pt"
+    held = {key: value.astype(np.float64) for key, value in read_tensors(path).items()}
+    channels, units = held["wi"].shape
+    inputs = np.random.default_rng(1).normal(size=(4, 50, channels)).astype(np.float32)
+    low_rank = "m" in held
+    weights = held["m"] @ held["n"].T / units if low_rank else held["wrec"]
+    state = np.tile(held["h0"], (4, 1))
+    hidden, outputs = [], []
+    for t in range(50):
+        drive = np.tanh(state) @ weights.T + inputs[:, t] @ (held["si"][:, None] * held["wi"])
+        state = state + 0.2 * (-state + drive)
+        hidden.append(state)
+        outputs.append(np.tanh(state) @ (held["wo"] * held["so"]) / (units if low_rank else 1))
+    tables = list(rollout([import_network(path, alpha=0.2)], inputs=inputs))
+    scale = max(1.0, float(np.abs(hidden).max()))
+    np.testing.assert_allclose(_columns(tables, "hidden", 4), np.stack(hidden, 1), atol=1e-6 * scale)
+    scale = max(1.0, float(np.abs(outputs).max()))
+    np.testing.assert_allclose(_columns(tables, "output", 4), np.stack(outputs, 1), atol=1e-6 * scale)
+
+
+def test_compare_gives_a_table_of_all_pairs() -> None:
+    networks = [network for network in _discrimination() if network.architecture.units == 20]
+    table = pa.concat_tables(compare(networks, trials=60)).to_pandas()
+    assert len(table) == 3 * 6
+    assert table["distance"].notna().all()
+    assert (table["distance"] >= table["lower_bound"].fillna(0) - 1e-12).all()
+    assert (table.query("metric == 'dsa'")["distance"] > 0).all()
