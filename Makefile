@@ -14,7 +14,8 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 demo: setup
-	$(BIN)/rnnkit train flipflop -t bits=3 -t steps=50 --units 64 --seeds 0:8 --batch 64 --lr 2e-3 --stop-loss 5e-4 -o $(DEMO)/ckpts --overwrite
+	$(BIN)/rnnkit train flipflop -t bits=3 -t steps=50 --units 64 --seeds 0:8 --batch 64 --lr 3e-3 \
+		--schedule cosine --restart 24 --epochs 24 --patience 24 -o $(DEMO)/ckpts --overwrite
 	$(BIN)/rnnkit info $(DEMO)/ckpts -o $(DEMO)/networks.csv
 	$(BIN)/rnnkit rollout $(DEMO)/ckpts -o $(DEMO)/rollout.parquet
 	$(BIN)/rnnkit rollout $(DEMO)/ckpts --ood --summary -o $(DEMO)/summary.parquet
@@ -35,7 +36,7 @@ bench: setup
 
 docs: setup
 	$(BIN)/python docs/generate.py
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
 	rm -rf .venv $(DEMO) site docs/reference build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .benchmarks

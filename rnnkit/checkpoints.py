@@ -180,11 +180,15 @@ def _sign(tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> s
 
 
 def _write(path: Path, tensors: Tensors, metadata: Mapping[str, Any]) -> None:
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     contiguous = {name: np.ascontiguousarray(value) for name, value in tensors.items()}
     with atomic_path(path) as temporary:
-        save_file(contiguous, temporary, metadata={"rnnkit": _sign(contiguous, metadata)})
+        try:
+            save_file(contiguous, temporary, metadata={"rnnkit": _sign(contiguous, metadata)})
+        except SafetensorError as error:  # a full disk, for one
+            raise FileError(str(path), f"cannot be written: {error}", "free some space") from error
 
 
 def read_safetensors(path: Path) -> tuple[Tensors, dict[str, str]]:
@@ -262,6 +266,14 @@ def load_native(path: Path, content: tuple[Tensors, dict[str, str]] | None = Non
     metadata = _verified(path, tensors, strings["rnnkit"])
     if metadata.get("kind") == "history":
         raise FileError(str(path), "holds snapshots, not one network", "give the checkpoint beside it")
+    try:
+        return _network(path, tensors, metadata)
+    except (KeyError, TypeError, AttributeError) as error:
+        what = f"its metadata is not that of a checkpoint: {error!r}"
+        raise FileError(str(path), what, "write it with rnnkit") from error
+
+
+def _network(path: Path, tensors: Tensors, metadata: Mapping[str, Any]) -> Checkpoint:
     architecture = Architecture.from_json(metadata["model"])
     weights = {k: v for k, v in tensors.items() if not k.startswith(INITIAL_PREFIX)}
     initial = {k.removeprefix(INITIAL_PREFIX): v for k, v in tensors.items() if k.startswith(INITIAL_PREFIX)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -119,8 +120,11 @@ def write_table(
         statuses = show(tables)
     else:
         statuses = set()
+        # The metadata also hold what was chosen on the way to the first rows.
+        tables = iter(tables)
+        first = list(itertools.islice(tables, 1))
         with open_writer(path or sys.stdout.buffer, form, table_metadata(name, provenance)) as writer:
-            for table in tables:
+            for table in itertools.chain(first, tables):
                 statuses |= _statuses(table)
                 writer.write(table)
             if path is not None:

@@ -48,9 +48,10 @@ def read_inputs(source: Path | IO[bytes]) -> NDArray[np.float32]:
 
 def _from_arrays(path: Path) -> NDArray[np.generic]:
     try:
-        with np.load(path, allow_pickle=False) as held:
-            if isinstance(held, np.ndarray):
-                raise InputError(str(path), "is an .npy file", "save it with numpy.savez")
+        held = np.load(path, allow_pickle=False)
+        if isinstance(held, np.ndarray):
+            raise InputError(str(path), "is an .npy file", "save it with numpy.savez")
+        with held:
             names = list(held)
             name = "inputs" if "inputs" in names else names[0] if len(names) == 1 else None
             if name is None:

@@ -1,28 +1,26 @@
 """Many searches of one quadratic assignment: random starts first, then crossings of the best matches.
 
 A memetic search in the sense of Merz and Freisleben 2000, IEEE Trans. Evol. Comput. 4: 337-352, with
-Frank-Wolfe from between the parents as the recombination.
+Frank-Wolfe from between the parents as the recombination and tabu search as the improvement.
 """
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from rnnkit.numerics.frank_wolfe import Ascent, Point, ascend, barycentre, moved, vertices
-from rnnkit.numerics.two_exchange import Assignment, Integers, Real, descend
+from rnnkit.numerics.frank_wolfe import Ascent, Relaxation
+from rnnkit.numerics.two_exchange import Assignment, Improved, Integers, Real, exchange
 
-__all__ = ["Population", "SearchOptions", "normalised", "polished", "random_descents", "search"]
+__all__ = ["Population", "SearchOptions", "normalised", "search"]
 
-# Searches that advance together: enough to share numpy's overhead, few enough to stay in cache at 64 units
-# and in 350 MB at 512.
-_GROUP = 16
+# Of the starts after the first, so many are improved by exchanges: the best.
+_IMPROVED = 8
 # Parents are drawn from this many best distinct permutations.
 _ELITE = 16
-# Up to so many units, exchanges also start at random permutations.
-_SMALL = 24
 # How far a random start lies from the barycentre towards a random permutation.
 _SPREAD = 0.3
 # Share of a random permutation mixed into the middle of two parents.
@@ -31,143 +29,125 @@ _MUTATION = 0.3
 _FLAT = 1e-3
 # An exchange must gain this much of |a| |b|; rounding in the gains stays below it up to some 1000 units.
 _GAIN = 1e-12
+# Partners just parted are kept apart for so many exchanges, in units: Taillard's range.
+_TENURE = (0.9, 1.1)
 
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """Budget of a search: random starts, crossings, Frank-Wolfe steps and exchanges in each; and the seed."""
+    """Budget of a search: random starts and crossings; steps, exchanges and patience in each; and the seed."""
 
     starts: int
     crossings: int
     steps: int
     exchanges: int
+    patience: int
     seed: int
 
 
-@dataclass(frozen=True)
+@dataclass
 class Population:
-    """Distinct permutations that searches ended at, best first.
+    """Distinct permutations that improved searches ended at.
 
     Attributes
     ----------
-    permutation : (members, units) int64
-    value : (members,) float64
-        Overlaps, falling; ties stand in the permutations' own order.
-    searches : (members,) int64
-        How many searches ended there.
-    iterations : int
-        Steps and exchanges of all searches so far.
+    ranked : list of (float, bytes)
+        Overlap, negated, and permutation: best first, ties in the permutations' own order.
+    ends : dict
+        How many searches ended at each permutation.
+    converged : dict
+        Where no exchange gains.
+    searches, iterations : int
+        Searches so far; their steps and exchanges.
     """
 
-    permutation: Integers
-    value: Real
-    searches: Integers
-    iterations: int
+    ranked: list[tuple[float, bytes]] = field(default_factory=list)
+    ends: dict[bytes, int] = field(default_factory=dict)
+    converged: dict[bytes, bool] = field(default_factory=dict)
+    searches: int = 0
+    iterations: int = 0
 
-    @classmethod
-    def of(cls, permutation: Integers, value: Real, searches: Integers, iterations: int) -> Population:
-        """Sort searches' ends, duplicates together."""
-        distinct, first, member = np.unique(permutation, axis=0, return_index=True, return_inverse=True)
-        best_first = np.argsort(-value[first], kind="stable")
-        count = np.bincount(member.ravel(), weights=searches).astype(np.int64)
-        return cls(distinct[best_first], value[first][best_first], count[best_first], iterations)
+    def add(self, ascent: Ascent, improved: Improved) -> None:
+        """Enter the end of an improved search."""
+        key = improved.permutation.tobytes()
+        if key not in self.converged:
+            insort(self.ranked, (-improved.value, key))
+        self.converged[key] = improved.converged or self.converged.get(key, False)
+        self._end(key, ascent.steps + improved.exchanges)
 
-    def joined(self, ascent: Ascent) -> Population:
-        """Return the population with the ends of more searches."""
-        return Population.of(
-            np.concatenate([self.permutation, ascent.permutation]),
-            np.concatenate([self.value, ascent.value]),
-            np.concatenate([self.searches, np.ones(len(ascent.value), dtype=np.int64)]),
-            self.iterations + int(ascent.steps.sum()),
-        )
+    def count(self, ascent: Ascent) -> None:
+        """Enter a search that is not worth improving."""
+        self._end(ascent.permutation.tobytes(), ascent.steps)
+
+    def _end(self, key: bytes, iterations: int) -> None:
+        self.ends[key] = self.ends.get(key, 0) + 1
+        self.searches += 1
+        self.iterations += iterations
+
+    def permutation(self, rank: int) -> Integers:
+        """Return the permutation of a rank, 0 the best."""
+        return np.frombuffer(self.ranked[rank][1], dtype=np.int64)
 
     @property
     def at_best(self) -> int:
         """Searches that ended at the best value, to 1e-9: symmetric networks have several best matches."""
-        near = self.value >= self.value[0] - 1e-9 * abs(self.value[0])
-        return int(self.searches[near].sum())
+        best = self.ranked[0][0]
+        return sum(self.ends[key] for value, key in self.ranked if value <= best + 1e-9 * abs(best))
 
 
 def normalised(a: Real, b: Real, linear: Real) -> Assignment:
     """Scale an assignment so that neither half of its overlap exceeds 1: single precision must hold it."""
-    size_a, size_b, size_linear = (float(np.linalg.norm(x)) or 1.0 for x in (a, b, linear))
+    size_a, size_b, size_linear = (float(np.sqrt(np.sum(x * x))) or 1.0 for x in (a, b, linear))
     # a or b, or the features, may be all zero: then the other half alone sets the scale
     quadratic = size_a * size_b if np.any(a) and np.any(b) else 0.0
     total = max(quadratic, size_linear if np.any(linear) else 0.0) or 1.0
-    return Assignment.of(a / size_a, b / size_b * (quadratic / total), linear / total)
+    return Assignment(a / size_a, b / size_b * (quadratic / total), linear / total)
 
 
 def search(problem: Assignment, options: SearchOptions) -> Iterator[Population]:
-    """Run group after group of searches; yield the population after each, so that the caller may stop.
+    """Run the searches; yield the population after the first, after all starts, and after each crossing.
+
+    The caller may stop in between. Ascents are cheaper than exchanges that wander, so there are many starts and
+    only the best of them are improved.
 
     Examples
     --------
     >>> import numpy as np
-    >>> a = np.diag([1.0, 2.0, 3.0])
-    >>> problem = normalised(a, a[::-1, ::-1], np.zeros((3, 3)))
-    >>> for population in search(problem, SearchOptions(4, 0, 20, 100, seed=0)):
-    ...     print(population.permutation[0], population.searches.sum())
+    >>> a = np.diag([1.0, 2.0, 3.0])[None]
+    >>> problem = normalised(a, a[:, ::-1, ::-1], np.zeros((3, 3)))
+    >>> for population in search(problem, SearchOptions(4, 0, 20, 100, 10, seed=0)):
+    ...     print(population.permutation(0), population.searches)
+    [2 1 0] 1
     [2 1 0] 4
     """
     random = np.random.default_rng(options.seed)
-    single = problem.astype(np.float32)
-    units = len(problem.left)
-    population = Population(np.zeros((0, units), np.int64), np.zeros(0), np.zeros(0, np.int64), 0)
-    for start in range(0, options.starts, _GROUP):
-        points = _scattered(single, min(_GROUP, options.starts - start), start == 0, random)
-        population = population.joined(ascend(single, points, options.steps, _FLAT))
-        yield population
-    for start in range(0, options.crossings, _GROUP):
-        if len(population.value) < 2:  # every search agrees: there is nothing to cross
+    units = problem.units
+    low, high = (int(np.ceil(share * units)) for share in _TENURE)
+    tenure = random.integers(low, high + 1, size=997)
+    relaxation, population = Relaxation.of(problem), Population()
+
+    def climb(permutations: list[Integers], weights: list[float]) -> Ascent:
+        points = np.array(permutations, dtype=np.int64).reshape(-1, units)
+        return relaxation.climb(points, np.array(weights), options.steps, _FLAT)
+
+    def improve(ascent: Ascent) -> None:
+        end = exchange(problem, ascent.permutation, options.exchanges, options.patience, tenure, _GAIN)
+        population.add(ascent, end)
+
+    improve(climb([], []))
+    yield population
+    ascents = [climb([random.permutation(units)], [_SPREAD]) for _ in range(options.starts - 1)]
+    ascents.sort(key=lambda ascent: (-ascent.value, ascent.permutation.tobytes()))
+    for ascent in ascents[:_IMPROVED]:
+        improve(ascent)
+    for ascent in ascents[_IMPROVED:]:
+        population.count(ascent)
+    yield population
+    for _ in range(options.crossings):
+        if len(population.ranked) < 2:  # every search agrees: there is nothing to cross
             return
-        points = _crossed(single, min(_GROUP, options.crossings - start), population, random)
-        population = population.joined(ascend(single, points, options.steps, _FLAT))
+        parents = random.choice(min(_ELITE, len(population.ranked)), 2, replace=False)
+        ends = [population.permutation(int(rank)) for rank in parents]
+        half = (1 - _MUTATION) / 2
+        improve(climb([*ends, random.permutation(units)], [half, half, _MUTATION]))
         yield population
-
-
-def polished(problem: Assignment, population: Population, options: SearchOptions) -> tuple[Population, bool]:
-    """Descend from the best members by exchanges; return where that ends, and whether the best has ended.
-
-    Frank-Wolfe leaves few exchanges to make (one to three), so that the others seldom overtake. Small
-    networks, where its ways meet in few places, are also descended from random permutations: as many as
-    there were starts, each counted as a search.
-    """
-    units = len(problem.left)
-    extra = random_descents(units, options)
-    random = np.random.default_rng((options.seed, extra))
-    begin = np.concatenate([population.permutation[:_ELITE], _random_permutations(units, extra, random)])
-    descent = descend(problem, begin, options.exchanges, _GAIN)
-    searches = np.concatenate([population.searches[:_ELITE], np.ones(extra, dtype=np.int64)])
-    iterations = population.iterations + int(descent.exchanges.sum())
-    ends = Population.of(descent.permutation, descent.value, searches, iterations)
-    best = (descent.permutation == ends.permutation[0]).all(axis=1)
-    return ends, bool(descent.converged[best].any())
-
-
-def random_descents(units: int, options: SearchOptions) -> int:
-    """Return how many searches :func:`polished` adds."""
-    return options.starts if units <= _SMALL else 0
-
-
-def _scattered(problem: Assignment, size: int, with_centre: bool, random: np.random.Generator) -> Point:
-    """Return points between the barycentre and random permutations; the first may be the barycentre."""
-    toward = _random_permutations(len(problem.left), size, random)
-    share = np.full(size, _SPREAD)
-    if with_centre:
-        share[0] = 0
-    centre = barycentre(problem)[np.zeros(size, dtype=np.int64)]
-    return moved(centre, vertices(problem, toward), toward, share)
-
-
-def _crossed(problem: Assignment, size: int, population: Population, random: np.random.Generator) -> Point:
-    """Return points halfway between two of the best permutations, with a random one mixed in."""
-    elite = min(_ELITE, len(population.value))
-    parents = np.stack([random.choice(elite, 2, replace=False) for _ in range(size)])
-    one, other = population.permutation[parents[:, 0]], population.permutation[parents[:, 1]]
-    middle = moved(vertices(problem, one), vertices(problem, other), other, np.full(size, 0.5))
-    toward = _random_permutations(len(problem.left), size, random)
-    return moved(middle, vertices(problem, toward), toward, np.full(size, _MUTATION))
-
-
-def _random_permutations(units: int, size: int, random: np.random.Generator) -> Integers:
-    return random.permuted(np.tile(np.arange(units), (size, 1)), axis=1)

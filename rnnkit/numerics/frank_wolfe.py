@@ -2,8 +2,8 @@
 
 The fast approximate algorithm (FAQ) of Vogelstein et al. 2015, PLoS ONE 10: e0121002: maximise the linear
 model at the current point by one linear assignment, then move along the segment to that permutation
-by an exact line search. Batched over searches. The point itself is never formed: its gradient is
-affine, so a point is the gradient there and two numbers, and a step costs one product for the new
+by an exact line search. In single precision. The point itself is never formed: its gradient is affine,
+so a point is the gradient there and two numbers, and a step costs one product for the new
 permutation.
 """
 
@@ -12,135 +12,279 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
-from rnnkit.numerics.two_exchange import Assignment, Booleans, Integers, Real, gradient, overlap
+from rnnkit.numerics.compiled import compiled
+from rnnkit.numerics.two_exchange import Assignment, Integers, Real
 
-__all__ = ["Ascent", "Point", "ascend", "barycentre", "moved", "vertices"]
+__all__ = ["Ascent", "Relaxation", "assign"]
 
-
-@dataclass(frozen=True)
-class Point:
-    """Doubly stochastic matrices P, one per search, known by their gradients.
-
-    Attributes
-    ----------
-    slope : (searches, units, units) float
-        G(P).
-    along : (searches,) float64
-        <G(P), P>.
-    linear : (searches,) float64
-        <linear, P>.
-    """
-
-    slope: Real
-    along: Real
-    linear: Real
-
-    def __getitem__(self, kept: Integers | Booleans) -> Point:
-        return Point(self.slope[kept], self.along[kept], self.linear[kept])
+# Rows and inner indices of the product are taken four by four.
+_BLOCK = 4
+_HUGE = np.float32(1e30)
 
 
 @dataclass(frozen=True)
 class Ascent:
-    """The best permutation each search met.
+    """The best permutation a search met.
 
     Attributes
     ----------
-    permutation : (searches, units) int64
-    value : (searches,) float64
-        The overlap there.
-    steps : (searches,) int64
+    permutation : (units,) int64
+    value : float
+        The overlap there, in single precision.
+    steps : int
         Steps taken.
     """
 
     permutation: Integers
-    value: Real
-    steps: Integers
+    value: float
+    steps: int
 
 
-def barycentre(problem: Assignment) -> Point:
-    """Return the matrix with all entries 1 / units, as one search."""
-    units = len(problem.left)
-    rows, columns = problem.a.sum(axis=1), problem.a.sum(axis=0)
-    slope = np.outer(rows, problem.b.sum(axis=1)) + np.outer(columns, problem.b.sum(axis=0))
-    slope = slope / units + problem.linear
-    mean = np.array([slope.sum(dtype=np.float64), problem.linear.sum(dtype=np.float64)]) / units
-    return Point(slope[None], mean[:1], mean[1:])
+@dataclass(frozen=True)
+class Relaxation:
+    """A quadratic assignment in the layout that its gradient is computed from, all of it float32.
 
-
-def vertices(problem: Assignment, permutation: Integers) -> Point:
-    """Return permutations, (searches, units), as points."""
-    slope = gradient(problem, permutation)
-    linear = _at(problem.linear[None], permutation)
-    return Point(slope, 2 * overlap(slope, problem.linear, permutation) - linear, linear)
-
-
-def moved(point: Point, end: Point, toward: Integers, share: Real) -> Point:
-    """Return ``(1 - share) P + share Q`` for the permutations Q = `toward`, whose points are `end`."""
-    forth = _at(point.slope, toward)
-    back = forth - end.linear + point.linear  # <G(Q), P>, as G - linear is a symmetric operator on P
-    rest = 1 - share
-    weight = share.astype(end.slope.dtype)[:, None, None]
-    slope = point.slope * (1 - weight)
-    slope += weight * end.slope
-    along = rest**2 * point.along + share * rest * (forth + back) + share**2 * end.along
-    return Point(slope, along, rest * point.linear + share * end.linear)
-
-
-def ascend(problem: Assignment, point: Point, steps: int, tolerance: float) -> Ascent:
-    """Climb from each point, and return the best permutation met on each way.
-
-    A search stops at a step that gains less than `tolerance` of its value.
-
-    Returns
-    -------
-    Ascent
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> a = np.array([[0.0, 1.0, 0.0], [0.0, 0.0, 2.0], [3.0, 0.0, 0.0]])
-    >>> order = np.array([2, 0, 1])
-    >>> problem = Assignment.of(a, a[order][:, order], np.zeros((3, 3)))
-    >>> ascend(problem, barycentre(problem), 20, 1e-3).permutation
-    array([[1, 2, 0]])
+    Attributes
+    ----------
+    left : (units, 2 gates units)
+        ``[a_g, a_g^T]`` for each gate, both sides filled up with zeros to whole blocks.
+    right : (2 gates units, units)
+        ``b_g^T`` on top of ``b_g`` for each gate: ``P b_g^T`` and ``P b_g`` are rows of it.
+    linear, centre : (units, units)
+        Linear term, and gradient at the barycentre, the matrix with all entries 1 / units.
     """
-    searches, units = len(point.along), len(problem.left)
-    best = np.zeros((searches, units), dtype=np.int64)
-    value = np.full(searches, -np.inf)
-    taken = np.zeros(searches, dtype=np.int64)
-    active = np.arange(searches)
-    for _ in range(steps):
-        toward = assigned(point.slope)
-        taken[active] += 1
-        end = vertices(problem, toward)
-        reached = (end.along + end.linear) / 2
-        better = reached > value[active]
-        best[active[better]], value[active[better]] = toward[better], reached[better]
+
+    left: Real
+    right: Real
+    linear: Real
+    centre: Real
+
+    @classmethod
+    def of(cls, problem: Assignment) -> Relaxation:
+        """Lay out a problem whose entries single precision can hold."""
+        units = problem.units
+        wide = np.concatenate([matrix for gate in problem.a for matrix in (gate, gate.T)], axis=1)
+        left = np.zeros([-(-size // _BLOCK) * _BLOCK for size in wide.shape], dtype=np.float32)
+        left[: wide.shape[0], : wide.shape[1]] = wide
+        right = np.concatenate([matrix for gate in problem.b for matrix in (gate.T, gate)])
+        sums = [(x.sum(axis=2), x.sum(axis=1)) for x in (problem.a, problem.b)]
+        centre = sum(x.T @ y for x, y in zip(*sums, strict=True)) / units + problem.linear
+        return cls(left, *(x.astype(np.float32, order="C") for x in (right, problem.linear, centre)))
+
+    def climb(self, permutations: Integers, weights: Real, steps: int, tolerance: float) -> Ascent:
+        """Climb from a mean of permutations and return the best permutation met on the way.
+
+        Parameters
+        ----------
+        permutations : (any, units) int64
+        weights : (any,) float64
+            Weight of each; what they leave up to 1 is the barycentre's.
+        steps : int
+            Steps allowed.
+        tolerance : float
+            A step that gains less than this part of the value is the last.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> a = np.array([[[0.0, 1.0, 0.0], [0.0, 0.0, 2.0], [3.0, 0.0, 0.0]]])
+        >>> order = np.array([2, 0, 1])
+        >>> problem = Assignment(a, a[:, order][:, :, order], np.zeros((3, 3)))
+        >>> Relaxation.of(problem).climb(np.zeros((0, 3), int), np.zeros(0), 20, 1e-3).permutation
+        array([1, 2, 0])
+        """
+        best = np.zeros(len(self.linear), dtype=np.int64)
+        value, taken = _climb(
+            self.left, self.right, self.linear, self.centre, permutations, weights, steps, tolerance, best
+        )
+        return Ascent(best, float(value), int(taken))
+
+
+@compiled
+def _climb(
+    left: Real,
+    right: Real,
+    linear: Real,
+    centre: Real,
+    permutations: Integers,
+    weights: Real,
+    steps: int,
+    tolerance: float,
+    best: Integers,
+) -> tuple[float, int]:
+    """Climb; `best` receives the permutation. Return its value and the steps taken."""
+    units = len(linear)
+    rows = np.zeros((left.shape[1], units), np.float32)
+    end = np.zeros((left.shape[0], units), np.float32)
+    slope = np.zeros((units, units), np.float32)
+    rest = 1.0
+    for k in range(len(weights)):
+        rest -= weights[k]
+    _mix(slope, centre, rest)
+    along, fixed = rest * _mean(centre), rest * _mean(linear)
+    for k in range(len(weights)):
+        _gradient(left, right, linear, permutations[k], rows, end)
+        _mix(slope, end, weights[k])
+        fixed += weights[k] * _at(linear, permutations[k])
+    along = rest * _mean(slope)
+    for k in range(len(weights)):
+        along += weights[k] * _at(slope, permutations[k])
+    # point P: slope is G(P), along <G(P), P>, fixed <linear, P>; toward is the permutation Q, end G(Q)
+    prices, toward = np.zeros(units, np.float32), np.zeros(units, np.int64)
+    value, taken = -np.inf, 0
+    while taken < steps:
+        taken += 1
+        assign(slope, prices, toward)
+        _gradient(left, right, linear, toward, rows, end)
+        end_along, end_fixed, forth = _at(end, toward), _at(linear, toward), _at(slope, toward)
+        reached = (end_along + end_fixed) / 2
+        if reached > value:
+            value = reached
+            best[:] = toward
         # f(P + t (Q - P)) = f(P) + rise t + bend t^2
-        forth = _at(point.slope, toward)
-        rise = forth - point.along
-        bend = (end.along - 2 * forth + end.linear - point.linear + point.along) / 2
-        inside = (bend < 0) & (rise < -2 * bend)
-        share = np.where(inside, rise / np.where(inside, -2 * bend, 1), rise + bend > 0)
-        share = np.clip(share, 0, 1)
-        point = moved(point, end, toward, share)
-        going = share * (rise + share * bend) > tolerance * np.abs(point.along)
-        active, point = active[going], point[going]
-        if not len(active):
+        rise = forth - along
+        bend = (end_along - 2 * forth + end_fixed - fixed + along) / 2
+        share = 1.0 if rise + bend > 0 else 0.0
+        if bend < 0 and rise < -2 * bend:
+            share = max(0.0, rise / (-2 * bend))
+        if share * (rise + share * bend) <= tolerance * abs(along):
             break
-    return Ascent(best, value, taken)
+        back = forth - end_fixed + fixed  # <G(Q), P>, as G - linear is a symmetric operator on P
+        rest = 1 - share
+        along = rest * rest * along + share * rest * (forth + back) + share * share * end_along
+        fixed = rest * fixed + share * end_fixed
+        _mix(slope, slope, -share)
+        _mix(slope, end, share)
+    return value, taken
 
 
-def assigned(slope: Real) -> Integers:
-    """Return the permutations that maximise <slope, Q>, (searches, units): linear assignments."""
-    return np.stack([linear_sum_assignment(matrix, maximize=True)[1] for matrix in slope]).astype(np.int64)
+@compiled
+def assign(worth: Real, prices: Real, partner: Integers) -> None:
+    """Find the permutation of largest total worth: `partner` receives each row's column.
+
+    Jonker and Volgenant 1987, Computing 38: 325-340, in float32. `prices`, (units,), are the columns' duals: any
+    at the start, those of a similar problem for speed, and optimal ones at the end. Rows first bid for
+    columns, the displaced bid again; who is left after `2 units` bids goes by shortest augmenting paths.
+    """
+    units = len(prices)
+    owner = np.full(units, -1)
+    waiting, left = np.zeros(units, np.int64), 0
+    key, distance = np.zeros(units, np.float32), np.zeros(units, np.float32)
+    closed, previous = np.zeros(units, np.float32), np.zeros(units, np.int32)
+    bids = 2 * units
+    for start in range(units):
+        row = start
+        while row >= 0:
+            most = -_HUGE
+            for j in range(units):
+                key[j] = worth[row, j] - prices[j]
+                most = max(most, key[j])
+            column = 0
+            while key[column] != most:
+                column += 1
+            key[column] = -_HUGE
+            second = -_HUGE
+            for j in range(units):
+                second = max(second, key[j])
+            displaced = owner[column]
+            bids -= 1
+            if displaced >= 0 and (bids < 0 or most <= second):
+                waiting[left] = row
+                left += 1
+                break
+            if units > 1:
+                prices[column] += most - second
+            owner[column] = row
+            row = displaced
+    for k in range(left):
+        start = row = waiting[k]
+        base = -_HUGE
+        for j in range(units):
+            base = max(base, worth[row, j] - prices[j])
+            distance[j] = _HUGE
+            closed[j] = 0
+        reached = np.float32(0)
+        while True:
+            least = _HUGE
+            for j in range(units):
+                there = max(base - (worth[row, j] - prices[j]), reached)
+                if there < distance[j]:
+                    distance[j] = there
+                    previous[j] = row
+                key[j] = distance[j] + closed[j]
+                least = min(least, key[j])
+            column = 0
+            while key[column] != least:
+                column += 1
+            reached = least
+            closed[column] = _HUGE
+            row = owner[column]
+            if row < 0:
+                break
+            base = reached + (worth[row, column] - prices[column])
+        for j in range(units):
+            if closed[j] > 0:
+                prices[j] += reached - distance[j]
+        for j in range(units):
+            if owner[j] >= 0:
+                partner[owner[j]] = j
+        while row != start:
+            row = previous[column]
+            owner[column] = row
+            partner[row], column = column, partner[row]
+    for j in range(units):
+        partner[owner[j]] = j
 
 
-def _at(matrix: Real, permutation: Integers) -> Real:
-    """Return <matrix, Q> for each search; one matrix, (1, units, units), serves them all."""
-    searches, units = permutation.shape
-    each = np.broadcast_to(matrix, (searches, units, units))
-    picked = each[np.arange(searches)[:, None], np.arange(units), permutation]
-    return np.asarray(picked.sum(axis=1, dtype=np.float64))
+@compiled
+def _gradient(left: Real, right: Real, linear: Real, permutation: Integers, rows: Real, slope: Real) -> None:
+    """Fill `slope` with the gradient at a permutation: ``left @ right[rows] + linear``."""
+    units = len(linear)
+    for i in range(right.shape[0]):
+        source = i - i % units + permutation[i % units]
+        for k in range(units):
+            rows[i, k] = right[source, k]
+    for i in range(units):
+        for k in range(units):
+            slope[i, k] = linear[i, k]
+    for i in range(0, left.shape[0], _BLOCK):
+        for j in range(0, left.shape[1], _BLOCK):
+            a0, a1, a2, a3 = left[i, j], left[i, j + 1], left[i, j + 2], left[i, j + 3]
+            b0, b1, b2, b3 = left[i + 1, j], left[i + 1, j + 1], left[i + 1, j + 2], left[i + 1, j + 3]
+            c0, c1, c2, c3 = left[i + 2, j], left[i + 2, j + 1], left[i + 2, j + 2], left[i + 2, j + 3]
+            d0, d1, d2, d3 = left[i + 3, j], left[i + 3, j + 1], left[i + 3, j + 2], left[i + 3, j + 3]
+            for k in range(units):
+                w, x, y, z = rows[j, k], rows[j + 1, k], rows[j + 2, k], rows[j + 3, k]
+                slope[i, k] += a0 * w + a1 * x + a2 * y + a3 * z
+                slope[i + 1, k] += b0 * w + b1 * x + b2 * y + b3 * z
+                slope[i + 2, k] += c0 * w + c1 * x + c2 * y + c3 * z
+                slope[i + 3, k] += d0 * w + d1 * x + d2 * y + d3 * z
+
+
+@compiled
+def _mix(slope: Real, other: Real, share: float) -> None:
+    """Add a share of another matrix."""
+    weight = np.float32(share)
+    for i in range(len(slope)):
+        for j in range(len(slope)):
+            slope[i, j] += weight * other[i, j]
+
+
+@compiled
+def _at(matrix: Real, permutation: Integers) -> float:
+    """Return <matrix, Q>."""
+    total = 0.0
+    for i in range(len(permutation)):
+        total += matrix[i, permutation[i]]
+    return total
+
+
+@compiled
+def _mean(matrix: Real) -> float:
+    """Return <matrix, barycentre>."""
+    total = 0.0
+    for i in range(len(matrix)):
+        for j in range(len(matrix)):
+            total += matrix[i, j]
+    return total / len(matrix)

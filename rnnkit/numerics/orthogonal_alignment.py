@@ -34,6 +34,7 @@ Array = npt.NDArray[np.float64]
 _EPS = float(np.finfo(np.float64).eps)
 _CHUNK = 1 << 17  # matrix entries per batched array of a search, so that its working set stays in cache
 _ISLANDS = 3  # populations that recombine apart before they are merged
+_NEAR = 1e-4  # 1 - <A, Q B Q^T> / (||A|| ||B||) below which a start is polished before any search
 _POLISHED = 3  # candidates searched to the end
 _STATIONARY = 1e-7  # gradient norm, relative to the product of the norms
 
@@ -233,7 +234,7 @@ class _Search:
 
     def run(self, a: Array, b: Array, bound: Array) -> tuple[Array, npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
         """Return the best rotations, whether they are stationary, and (runs, runs at the best, steps)."""
-        pairs, n = a.shape[:2]
+        pairs = len(a)
         swap = _second_first(a, b)[:, None, None]
         first, second = np.where(swap, b, a), np.where(swap, a, b)
         basis_a, basis_b = (local.intrinsic_basis(torch.as_tensor(z)).numpy() for z in (first, second))
@@ -241,22 +242,27 @@ class _Search:
         x = self._unit(basis_a.mT @ first @ basis_a)
         y = self._unit(basis_b.mT @ second @ basis_b)
         starts = local.spectral_starts(x, y, 0, self.seed)
-        q = starts[torch.arange(pairs), local.value(x, y, starts).argmax(1)]
+        values, best = local.value(x, y, starts).max(1)
+        q = starts[torch.arange(pairs), best]
         counts = np.zeros((3, pairs), dtype=np.int64)
         counts[0], counts[1] = starts.shape[1], 1
         stationary = np.ones(pairs, dtype=np.bool_)
+        # A planted rotation is found at once, but for eigenvalues so close that a few steps are wanted.
+        near = np.flatnonzero((values > 1 - _NEAR).cpu().numpy())
+        if near.size:
+            q[near], stationary[near], counts[2, near], _ = self._polish(x[near], y[near], q[near, None], 1e-14)
         reached = _distance(first, second, basis_a @ q.cpu().numpy() @ basis_b.mT)
         rest = np.flatnonzero(~_meets(reached, bound, first, second))
-        per_chunk = max(1, _CHUNK // (max(self.starts, _POLISHED) * n * n))
-        # Ends of the searches are compared as distances: the norms enter as na / nb + nb / na.
-        ratio = np.linalg.norm(first, axis=(1, 2)) / np.maximum(np.linalg.norm(second, axis=(1, 2)), 1e-300)
-        for chunk in (rest[k : k + per_chunk] for k in range(0, rest.size, per_chunk)):
-            candidates, ends = self._explore(x[chunk], y[chunk])
-            q[chunk], stationary[chunk], counts[2, chunk], best = self._polish(x[chunk], y[chunk], candidates)
-            squared = (ratio[chunk] + 1 / ratio[chunk])[:, None] - 2 * np.stack([best, *ends.T], axis=1)
-            counts[0, chunk] = ends.shape[1]
-            counts[1, chunk] = (squared[:, 1:] <= 1.0201 * squared[:, :1] + 1e-6).sum(1)
-            counts[2, chunk] += ends.shape[1] * self.explore_iterations
+        if rest.size:
+            candidates, ends = self._explore_chunks(x[rest], y[rest])
+            q[rest], stationary[rest], steps, best_values = self._polish(x[rest], y[rest], candidates)
+            # Ends of the searches are compared as distances: the norms enter as na / nb + nb / na.
+            norms = np.maximum([np.linalg.norm(z[rest], axis=(1, 2)) for z in (first, second)], 1e-300)
+            offset = norms[0] / norms[1] + norms[1] / norms[0]
+            squared = offset[:, None] - 2 * ends
+            counts[0, rest] = ends.shape[1]
+            counts[1, rest] = (squared <= 1.0201 * (offset - 2 * best_values)[:, None] + 1e-6).sum(1)
+            counts[2, rest] += steps + ends.shape[1] * self.explore_iterations
         rotation = basis_a @ local.orthonormal(q, 3).cpu().numpy() @ basis_b.mT
         rotation = local.orthonormal(torch.as_tensor(rotation), 2).numpy()
         return np.where(swap, rotation.mT, rotation), stationary, counts
@@ -264,6 +270,11 @@ class _Search:
     def _unit(self, x: Array) -> torch.Tensor:
         norms = np.linalg.norm(x, axis=(1, 2))
         return torch.as_tensor(x / np.where(norms > 0, norms, 1.0)[:, None, None], device=self.device)
+
+    def _explore_chunks(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, Array]:
+        each = max(1, _CHUNK // (max(self.starts, 1) * x.shape[1] ** 2))
+        parts = [self._explore(x[k : k + each], y[k : k + each]) for k in range(0, len(x), each)]
+        return torch.cat([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
     def _explore(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, Array]:
         """Return the best distinct rotations (pairs, candidates, n, n) and where every local search ended."""
@@ -301,21 +312,21 @@ class _Search:
         return ends, local.value(x, y, ends)
 
     def _polish(
-        self, x: torch.Tensor, y: torch.Tensor, starts: torch.Tensor
+        self, x: torch.Tensor, y: torch.Tensor, starts: torch.Tensor, goal: float = 1e-8
     ) -> tuple[torch.Tensor, npt.NDArray[np.bool_], npt.NDArray[np.int64], Array]:
-        pairs, count, n = starts.shape[:3]
-        wide = local.repeat(x, count), local.repeat(y, count)
-        q = local.orthonormal(starts.reshape(-1, n, n), 3)
-        ends, gradient, steps = local.climb(*wide, q, self.max_iterations)
-        values, best = local.value(x, y, ends.reshape(pairs, count, n, n)).max(1)
-        chosen = torch.arange(pairs, device=x.device) * count + best
-        stationary = (gradient[chosen] <= _STATIONARY).cpu().numpy()
-        return (
-            ends[chosen],
-            stationary,
-            steps.reshape(pairs, count).sum(1).cpu().numpy(),
-            values.cpu().numpy(),
-        )
+        """Return rotations, whether stationary, steps taken and values of the best of starts : (pairs, k, n, n)."""
+        parts = []
+        each = max(1, 2 * _CHUNK // (starts.shape[1] * x.shape[1] ** 2))
+        for a, b, some in zip(x.split(each), y.split(each), starts.split(each), strict=True):
+            pairs, count, n = some.shape[:3]
+            q = local.orthonormal(some.reshape(-1, n, n), 3)
+            ends, gradient, steps = local.climb(local.repeat(a, count), local.repeat(b, count), q, self.max_iterations)
+            values, best = local.value(a, b, ends.reshape(pairs, count, n, n)).max(1)
+            chosen = torch.arange(pairs, device=x.device) * count + best
+            stationary = gradient[chosen] <= _STATIONARY
+            parts.append((ends[chosen], stationary, steps.reshape(pairs, count).sum(1), values))
+        rotations, stationary, taken, values = (torch.cat(part) for part in zip(*parts, strict=True))
+        return rotations, stationary.cpu().numpy(), taken.cpu().numpy(), values.cpu().numpy()
 
 
 def _second_first(a: Array, b: Array) -> npt.NDArray[np.bool_]:

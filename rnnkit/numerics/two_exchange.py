@@ -1,8 +1,9 @@
-"""Exchange descent for the quadratic assignment of two networks' units.
+"""Exchanges of two partners in the quadratic assignment of two networks' units.
 
-The objective is the overlap ``f(P) = sum_ij a_ij b_p(i)p(j) + sum_i linear_ip(i)``, to be made large; P is
-the permutation matrix with ``P_ip(i) = 1``. Its gradient ``G(P) = a P b^T + a^T P b + linear`` is affine
-in P, and every search here and in :mod:`rnnkit.numerics.frank_wolfe` lives off that.
+The objective is the overlap ``f(P) = sum_gij a_gij b_gp(i)p(j) + sum_i linear_ip(i)``, to be made large; g runs
+over the gates of the cell, and P is the permutation matrix with ``P_ip(i) = 1``. Its gradient
+``G(P) = sum_g (a_g P b_g^T + a_g^T P b_g) + linear`` is affine in P, and every search here and in
+:mod:`rnnkit.numerics.frank_wolfe` lives off that.
 """
 
 from __future__ import annotations
@@ -13,182 +14,222 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Assignment", "Descent", "curvature", "descend", "exchange_gains", "gradient", "overlap"]
+from rnnkit.numerics.compiled import compiled
+
+__all__ = ["Assignment", "Improved", "exchange", "exchange_gains", "overlap"]
 
 Real = npt.NDArray[np.floating[Any]]
 Integers = npt.NDArray[np.int64]
-Booleans = npt.NDArray[np.bool_]
+
+# Rows of gains are read from a multiple of this on, so that whole vectors are.
+_LANES = 8
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """One quadratic assignment, in the layout its gradient is computed from.
+    """One quadratic assignment.
 
     Attributes
     ----------
-    left : (units, 2 units) float
-        ``[a, a^T]``.
-    right : (2 units, units) float
-        ``b^T`` on top of ``b``: ``P b^T`` and ``P b`` are rows of it.
-    linear : (units, units) float
+    a, b : (gates, units, units) float64
+        The matrices that stay and those that are permuted.
+    linear : (units, units) float64
         What matching unit i of a to unit k of b is worth by itself.
     """
 
-    left: Real
-    right: Real
+    a: Real
+    b: Real
     linear: Real
 
-    @classmethod
-    def of(cls, a: Real, b: Real, linear: Real) -> Assignment:
-        """Lay out a, b and linear, each (units, units)."""
-        return cls(np.concatenate([a, a.T], axis=1), np.concatenate([b.T, b]), linear)
-
     @property
-    def a(self) -> Real:
-        """The matrix that stays, (units, units)."""
-        return self.left[:, : len(self.left)]
-
-    @property
-    def b(self) -> Real:
-        """The matrix that is permuted, (units, units)."""
-        return self.right[len(self.left) :]
-
-    def astype(self, dtype: npt.DTypeLike) -> Assignment:
-        """Return a copy in another precision."""
-        return Assignment(self.left.astype(dtype), self.right.astype(dtype), self.linear.astype(dtype))
+    def units(self) -> int:
+        """Units of each network."""
+        return len(self.linear)
 
 
 @dataclass(frozen=True)
-class Descent:
-    """Where exchange descents ended.
+class Improved:
+    """Where exchanges led from one permutation.
 
     Attributes
     ----------
-    permutation : (searches, units) int64
-    value : (searches,) float64
+    permutation : (units,) int64
+        The best permutation met.
+    value : float
         The overlap there.
-    exchanges : (searches,) int64
+    exchanges : int
         Exchanges made.
-    converged : (searches,) bool
+    converged : bool
         No single exchange gains any more.
     """
 
     permutation: Integers
-    value: Real
-    exchanges: Integers
-    converged: Booleans
+    value: float
+    exchanges: int
+    converged: bool
 
 
-def gradient(problem: Assignment, permutation: Integers) -> Real:
-    """Return the gradient ``a P b^T + a^T P b + linear`` at permutations, (searches, units, units).
-
-    Parameters
-    ----------
-    permutation : (searches, units) int64
-    """
-    rows = np.concatenate([permutation, permutation + len(problem.left)], axis=1)
-    return np.asarray(problem.left @ problem.right[rows] + problem.linear)
+def overlap(problem: Assignment, permutation: Integers) -> float:
+    """Return f at a permutation."""
+    matched = problem.linear[np.arange(problem.units), permutation].sum()
+    return float(np.sum(problem.a * problem.b[:, permutation][:, :, permutation]) + matched)
 
 
-def overlap(slope: Real, linear: Real, permutation: Integers) -> Real:
-    """Return f at permutations from the gradients there: half of ``<G(P) + linear, P>``, (searches,).
-
-    The halving is Euler's: f is quadratic but for its linear term.
-    """
-    rows = np.arange(permutation.shape[-1])
-    searches = np.arange(len(permutation))[:, None]
-    matched = slope[searches, rows, permutation] + linear[rows, permutation]
-    return np.asarray(matched.sum(axis=-1, dtype=np.float64) / 2)
-
-
-def curvature(x: Real) -> Real:
-    """Return ``w^T x w`` for w = e_u - e_v, all u and v: (..., units, units), symmetric."""
-    diagonal = np.diagonal(x, axis1=-2, axis2=-1)
-    result = diagonal[..., :, None] + diagonal[..., None, :]
-    result -= x
-    result -= np.swapaxes(x, -1, -2)
-    return np.asarray(result)
-
-
-def exchange_gains(slope: Real, curvature_a: Real, curvature_b: Real) -> Real:
-    """Return what each exchange of two partners adds to f, (searches, units, units), symmetric.
+def exchange_gains(slope: Real, a: Real, b: Real) -> Real:
+    """Return what each exchange of two partners adds to f, (units, units), symmetric.
 
     With w = e_u - e_v the exchange moves P by ``-w w^T P``, so f changes by
-    ``-w^T M w + (w^T a w)(w^T b w)``: O(1) for an exchange once M is known (Burkard and Rendl, 1984,
-    Eur. J. Oper. Res. 17: 169-174, in matrix form and with diagonals).
+    ``-w^T M w + sum_g (w^T a_g w)(w^T b_g w)``: O(1) for an exchange once M is known (Burkard and Rendl,
+    1984, Eur. J. Oper. Res. 17: 169-174, in matrix form and with diagonals).
 
     Parameters
     ----------
-    slope : (searches, units, units)
+    slope : (units, units)
         M, the gradient with its columns in the order of the permutation: ``M_uv = G_u,p(v)``.
-    curvature_a : (units, units)
-    curvature_b : (searches, units, units)
-        That of the permuted matrix ``b_p(u)p(v)``.
+    a, b : (gates, units, units)
+        b permuted: ``b_gp(u)p(v)``.
     """
-    gains = curvature_a * curvature_b
-    gains -= curvature(slope)
-    return np.asarray(gains)
+
+    def curvature(x: Real) -> Real:
+        diagonal = np.diagonal(x, axis1=-2, axis2=-1)
+        return np.asarray(diagonal[..., :, None] + diagonal[..., None, :] - x - np.swapaxes(x, -1, -2))
+
+    return np.asarray((curvature(a) * curvature(b)).sum(axis=0) - curvature(slope))
 
 
-def descend(problem: Assignment, permutation: Integers, limit: int, tolerance: float) -> Descent:
-    """Exchange the best two partners while that gains more than `tolerance`, from each permutation.
+def exchange(
+    problem: Assignment, permutation: Integers, limit: int, patience: int, tenure: Integers, tolerance: float
+) -> Improved:
+    """Exchange the best two partners again and again, and return the best permutation met.
 
-    An exchange changes the gradient by two outer products and one swap of columns, so it costs
-    O(units^2), all gains included, and nothing is summed anew.
+    First while that gains; then through losses too, for `patience` exchanges after the last improvement,
+    with the partners just parted kept apart for a while: robust tabu search (Taillard 1991, Parallel
+    Comput. 17: 443-455). An exchange costs O(gates units^2), all gains included.
 
     Parameters
     ----------
-    permutation : (searches, units) int64
+    permutation : (units,) int64
     limit : int
-        Exchanges allowed in each search.
+        Exchanges allowed.
+    patience : int
+        0: stop where no exchange gains.
+    tenure : (any,) int64
+        For how many exchanges two partners just parted may not meet again, taken in turn.
+    tolerance : float
+        What an improvement must gain.
 
     Returns
     -------
-    Descent
+    Improved
 
     Examples
     --------
     >>> import numpy as np
-    >>> a = np.diag([1.0, 2.0, 3.0])
-    >>> problem = Assignment.of(a, a[::-1, ::-1], np.zeros((3, 3)))
-    >>> descend(problem, np.array([[0, 1, 2]]), 10, 1e-12).permutation
-    array([[2, 1, 0]])
+    >>> a = np.diag([1.0, 2.0, 3.0])[None]
+    >>> problem = Assignment(a, a[:, ::-1, ::-1], np.zeros((3, 3)))
+    >>> exchange(problem, np.array([0, 1, 2]), 10, 0, np.array([3]), 1e-12).permutation
+    array([2, 1, 0])
     """
-    a, units = problem.a, len(problem.left)
-    permutation = permutation.copy()
-    searches = len(permutation)
-    made = np.zeros(searches, dtype=np.int64)
-    converged = np.zeros(searches, dtype=bool)
-    slope = np.take_along_axis(gradient(problem, permutation), permutation[:, None, :], axis=2)
-    laid = permutation[:, :, None], permutation[:, None, :]
-    b, curvature_a, curvature_b = problem.b[laid], curvature(a), curvature(problem.b)[laid]
-    active = np.arange(searches)
-    while len(active):
-        gains = exchange_gains(slope[active], curvature_a, curvature_b[active]).reshape(len(active), -1)
-        best = gains.argmax(axis=1)
-        gaining = gains[np.arange(len(active)), best] > tolerance
-        converged[active[~gaining]] = True
-        going = gaining & (made[active] < limit)
-        active, best = active[going], best[going]
-        made[active] += 1
-        for search, (u, v) in zip(active, np.stack(np.divmod(best, units), axis=1), strict=True):
-            _exchange(a, b[search], slope[search], int(u), int(v))
-            _swap(curvature_b[search], int(u), int(v))
-            permutation[search, [u, v]] = permutation[search, [v, u]]
-    value = np.diagonal(slope, axis1=1, axis2=2).sum(axis=1)
-    value = (value + problem.linear[np.arange(units), permutation].sum(axis=1)) / 2
-    return Descent(permutation, value, made, converged)
+    permutation = permutation.astype(np.int64)
+    a = np.ascontiguousarray(problem.a)
+    b = np.ascontiguousarray(problem.b[:, permutation][:, :, permutation])
+    slope = np.ascontiguousarray(problem.linear[:, permutation])
+    _add_slope(a, b, np.ascontiguousarray(b.swapaxes(1, 2)), slope)
+    gains = exchange_gains(slope, a, b)
+    np.fill_diagonal(gains, -np.inf)
+    best = permutation.copy()
+    made, converged = _exchange(a, b, slope, gains, permutation, best, limit, patience, tenure, tolerance)
+    return Improved(best, overlap(problem, best), int(made), bool(converged))
 
 
-def _exchange(a: Real, b: Real, slope: Real, u: int, v: int) -> None:
-    """Exchange the partners of units u and v, in place, in one search's permuted b and gradient."""
-    slope -= np.outer(a[:, u] - a[:, v], b[:, u] - b[:, v])
-    slope -= np.outer(a[u] - a[v], b[u] - b[v])
-    slope[:, [u, v]] = slope[:, [v, u]]
-    _swap(b, u, v)
+@compiled
+def _add_slope(a: Real, b: Real, transposed: Real, slope: Real) -> None:
+    """Add ``a_g b_g^T + a_g^T b_g`` over the gates: the libraries' products would start threads of their own."""
+    units = len(slope)
+    for gate in range(len(a)):
+        for i in range(units):
+            for k in range(units):
+                x, y = a[gate, i, k], a[gate, k, i]
+                for j in range(units):
+                    slope[i, j] += x * transposed[gate, k, j] + y * b[gate, k, j]
 
 
-def _swap(matrix: Real, u: int, v: int) -> None:
-    """Swap two rows and the same two columns, in place."""
-    matrix[:, [u, v]] = matrix[:, [v, u]]
-    matrix[[u, v]] = matrix[[v, u]]
+@compiled
+def _exchange(
+    a: Real,
+    b: Real,
+    slope: Real,
+    gains: Real,
+    permutation: Integers,
+    best: Integers,
+    limit: int,
+    patience: int,
+    tenure: Integers,
+    tolerance: float,
+) -> tuple[int, bool]:
+    """Exchange in place; `best` receives the best permutation. Kept up of `gains`: above the diagonal."""
+    gates, units = a.shape[0], a.shape[1]
+    apart = np.zeros((units, units), np.int32)  # unit u may not have the partner now v's before this exchange
+    barred = np.zeros((units, units), np.int32)  # nor may u and v exchange partners
+    change = np.zeros((5, units))
+    above, made, since = 0.0, 0, 0  # above: what has been gained, or less, since the best was met
+    while True:
+        greatest, free, u, r = -np.inf, -np.inf, 0, -1
+        for i in range(units):
+            greatest_here, free_here = -np.inf, -np.inf
+            for j in range(i - i % _LANES, units):
+                gain = gains[i, j]
+                greatest_here = max(greatest_here, gain)
+                free_here = max(free_here, gain if barred[i, j] <= made else -np.inf)
+            if greatest_here > greatest:
+                greatest, u = greatest_here, i
+            if free_here > free:
+                free, r = free_here, i
+        improving = above + greatest > tolerance
+        if not improving and (since >= patience or r < 0):
+            return made, True
+        if made >= limit:
+            return made, since > 0 or not improving
+        if not improving:
+            u, greatest = r, free
+        v = u - u % _LANES
+        while gains[u, v] != greatest or (not improving and barred[u, v] > made):
+            v += 1
+        made += 1
+        above += greatest
+        for gate in range(gates):
+            for j in range(units):
+                change[0, j] = x = a[gate, j, u] - a[gate, j, v]
+                change[1, j] = y = b[gate, j, u] - b[gate, j, v]
+                change[2, j] = z = a[gate, u, j] - a[gate, v, j]
+                change[3, j] = w = b[gate, u, j] - b[gate, v, j]
+                change[4, j] = x * y + z * w
+            for i in range(units):
+                x, y, z, w, own = change[0, i], change[1, i], change[2, i], change[3, i], change[4, i]
+                for j in range(units):
+                    slope[i, j] -= x * change[1, j] + z * change[3, j]
+                for j in range(i - i % _LANES, units):
+                    parted = x * change[1, j] + y * change[0, j] + z * change[3, j] + w * change[2, j]
+                    gains[i, j] += own + change[4, j] - parted
+            for j in range(units):
+                b[gate, j, u], b[gate, j, v] = b[gate, j, v], b[gate, j, u]
+            for j in range(units):
+                b[gate, u, j], b[gate, v, j] = b[gate, v, j], b[gate, u, j]
+        for j in range(units):
+            slope[j, u], slope[j, v] = slope[j, v], slope[j, u]
+            apart[j, u], apart[j, v] = apart[j, v], apart[j, u]
+        permutation[u], permutation[v] = permutation[v], permutation[u]
+        apart[u, v] = made + tenure[2 * made % len(tenure)]
+        apart[v, u] = made + tenure[(2 * made + 1) % len(tenure)]
+        for i in (u, v):
+            for j in range(units):
+                gain = slope[i, j] + slope[j, i] - slope[i, i] - slope[j, j]
+                for gate in range(gates):
+                    of_a = a[gate, i, i] + a[gate, j, j] - a[gate, i, j] - a[gate, j, i]
+                    gain += of_a * (b[gate, i, i] + b[gate, j, j] - b[gate, i, j] - b[gate, j, i])
+                gains[i, j] = gains[j, i] = gain if i != j else -np.inf
+                barred[i, j] = barred[j, i] = min(apart[i, j], apart[j, i])
+        since += 1
+        if improving:
+            best[:] = permutation
+            above, since = 0.0, 0

@@ -168,6 +168,9 @@ def compare(
     # All metrics are prepared before the first row is out: what one of them refuses leaves no half table.
     ready = [Network(networks[k], activity.get(k)) for k in sound]
     prepared_all = [metric.prepare(ready, options) if good else None for metric in chosen]
+    if report is not None and good:
+        for metric, prepared in zip(chosen, prepared_all, strict=True):
+            report(metric.name, metric.parameters(prepared))
     for metric, prepared in zip(chosen, prepared_all, strict=True):
         rows = []
         for i, j in bad:
@@ -178,8 +181,6 @@ def compare(
             done += len(rows)
         if not good:
             continue
-        if report is not None:
-            report(metric.name, metric.parameters(prepared))
         for first in range(0, len(good), _BATCH):
             batch = good[first : first + _BATCH]
             started = time.perf_counter()

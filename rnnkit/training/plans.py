@@ -90,15 +90,15 @@ def parse_vary(texts: Sequence[str]) -> dict[str, list[str]]:
 
 
 def network_name(task: str, model: str, units: int, varied: Mapping[str, str], seed: int) -> str:
-    """Return the file stem of a network, the varied settings before the seed.
+    """Return the file stem of a network, the varied settings before the seed (model and units have their place).
 
     Examples
     --------
     >>> network_name("flipflop", "vanilla", 64, {"gamma": "0.3"}, 0)
     'flipflop-vanilla-n64-gamma0.3-s0'
     """
-    parts = [task, model, f"n{units}", *(f"{key}{value}" for key, value in varied.items()), f"s{seed}"]
-    return "-".join(parts)
+    settings = [f"{key}{value}" for key, value in varied.items() if key not in ("model", "units")]
+    return "-".join([task, model, f"n{units}", *settings, f"s{seed}"])
 
 
 def _one(

@@ -158,7 +158,7 @@ CASES = [
             "bad/zero.safetensors": "damaged",
             "bad/huge.safetensors": "damaged",
             "good.pt": "rnnkit import",
-            "sample.parquet good.pt": "rnnkit import",
+            "sample.parquet": "rnnkit import",
         }.items()
         if not (line.startswith("info") and path.startswith("sample"))
     ],
@@ -228,7 +228,7 @@ CASES = [
     Case("import arrays.npz -o new --array recurrent.weight=V --model leaky", "'V'"),
     Case("import arrays.npz -o new --array recurrent.weight=W --model leeky", "leeky"),
     Case("import good.pt -o new --transpose recurrent.weight", "good.pt"),
-    Case("import good.pt --task flipflop -o good.pt/new", "good.pt"),
+    Case("import good.pt -o good.pt/new", "good.pt/new", "cannot be written"),
     Case("import good.pt", "--out", "must be given"),
     # train
     Case(f"{TRAIN} flipflip", "flipflip", "did you mean 'flipflop'"),

@@ -17,7 +17,7 @@ from rnnkit.stages.compare import compare
 from rnnkit.stages.train import train
 from rnnkit.training.plans import plan_networks
 
-SETTINGS = {"units": 64, "batch": 48, "lr": 3e-3, "stop_loss": 2e-3, "epochs": 30, "steps_per_epoch": 64}
+SETTINGS = {"units": 64, "batch": 48, "lr": 3e-3, "stop_loss": 2e-3, "epochs": 90, "steps_per_epoch": 64}
 
 
 @functools.cache

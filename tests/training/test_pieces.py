@@ -108,7 +108,7 @@ def test_vary_keeps_one_batch_where_shapes_agree() -> None:
     assert len({plan.name for plan in plans}) == 32
     widths = plan_networks("flipflop", {}, {}, [0], {"units": ["8", "16"], "bits": ["2", "3"]})
     assert len(group_plans(widths)) == 4
-    assert widths[0].name == "flipflop-vanilla-n8-units8-bits2-s0"
+    assert widths[0].name == "flipflop-vanilla-n8-bits2-s0"
 
 
 def test_presets_are_the_papers() -> None:

@@ -1,0 +1,315 @@
+"""Every option has an effect: each is changed here, and the effect seen."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+import typer.main
+
+from rnnkit.checkpoints import load_native
+from rnnkit.cli.main import app
+from tests.conftest import QUICK, Outcome, run_cli, table_note, without_seconds
+
+COMMANDS = typer.main.get_command(app).commands
+#: In the contract's suite for every command: where output goes, what is said, help.
+CONTRACT = {"out", "form", "quiet", "verbose", "debug", "help"}
+
+See = Callable[[Outcome, Path], object]
+
+
+def rows(done: Outcome, _: Path) -> object:
+    return without_seconds(done.table()).to_pylist()
+
+
+def column(name: str) -> See:
+    return lambda done, _: done.table()[name].to_pylist()
+
+
+def chosen(metric: str, key: str) -> See:
+    return lambda done, _: table_note(done.out)["parameters"]["chosen"][metric][key]
+
+
+def networks(_: Outcome, folder: Path) -> object:
+    """Weights and rates learned, but not what the metadata says was asked for."""
+    found = [load_native(path) for path in sorted(folder.glob("out/*[0-9].safetensors"))]
+    return [(n.architecture, n.task, n.task_parameters, {k: v.tobytes() for k, v in n.weights.items()}) for n in found]
+
+
+def weights(_: Outcome, folder: Path) -> object:
+    """Weights to single precision: threads share the networks out, and sums differ in their last bit."""
+    found = [load_native(path) for path in sorted(folder.glob("out/*[0-9].safetensors"))]
+    return [float(v) for n in found for w in n.weights.values() for v in w.ravel().round(4) + 0.0]
+
+
+def training(name: str) -> See:
+    return lambda _, folder: pq.read_table(folder / "out/training.parquet")[name].to_pylist()
+
+
+def files(_: Outcome, folder: Path) -> object:
+    return sorted(path.name for path in folder.glob("out/*"))
+
+
+def tensors(_: Outcome, folder: Path) -> object:
+    (path,) = folder.glob("out/*.safetensors")
+    network = load_native(path)
+    held = [network.weights, network.initial]
+    return network.architecture, network.task, [{k: v.tolist() for k, v in one.items()} for one in held]
+
+
+def text(done: Outcome, _: Path) -> object:
+    return done.out
+
+
+def threads(_: Outcome, folder: Path) -> object:
+    return (folder / "threads").read_text()
+
+
+def code(done: Outcome, _: Path) -> object:
+    return done.code
+
+
+@dataclass(frozen=True)
+class Effect:
+    """Two lines that differ in one option, and what to look at; `same` is what the option must not change."""
+
+    without: str
+    given: str
+    see: See
+    same: See | None = None
+
+
+TRAIN = f"train {' '.join(QUICK)} --seeds 0:2 -o out -q"
+DELAYED = TRAIN.replace("train", "train delayed-discrimination").replace("-t steps=10 -t bits=2", "")
+AUXILIARY = f"{DELAYED} -t auxiliary=true"
+ROLLOUT = "rollout ckpts -q"
+COMPARE = "compare ckpts --metric svcca --trials 6 -q"
+DSA = "compare ckpts --metric dsa --trials 8 -q"
+IMPORT = "import net.pt -o out -q"
+ARRAYS = "import net.npz -o out -q --model leaky --array recurrent.weight=W --array input.weight=U"
+DEGENERACY = "degeneracy --include-unconverged --bootstrap 50"
+PAIRS = f"{DEGENERACY} --comparisons comparisons.parquet"
+
+EFFECTS: dict[tuple[str, str], Effect] = {
+    ("tasks", "task"): Effect("tasks", "tasks sine", text),
+    ("sample", "task"): Effect("sample flipflop", "sample sine", rows),
+    ("sample", "parameters"): Effect("sample flipflop", "sample flipflop -t steps=3", rows),
+    ("sample", "trials"): Effect("sample flipflop", "sample flipflop --trials 3", rows),
+    ("sample", "seed"): Effect("sample flipflop", "sample flipflop --seed 1", rows),
+    ("sample", "ood"): Effect("sample flipflop", "sample flipflop --ood", rows),
+    ("info", "paths"): Effect("info ckpts", "info ckpts/flipflop-vanilla-n8-s1.safetensors", rows),
+    ("export", "checkpoints"): Effect(
+        "export ckpts --to npz -o out", "export ckpts/flipflop-vanilla-n8-s1.safetensors --to npz -o out", files
+    ),
+    ("export", "to"): Effect("export ckpts --to npz -o out", "export ckpts --to mat -o out", files),
+    ("import", "files"): Effect(IMPORT, f"{IMPORT} before.pt", files),
+    ("import", "layout"): Effect(IMPORT, f"{IMPORT} --layout lowrank", code),
+    ("import", "alpha"): Effect(
+        f"{ARRAYS} --array readout.weight=R", f"{ARRAYS} --array readout.weight=R --alpha .5", tensors
+    ),
+    ("import", "nonlinearity"): Effect(IMPORT, f"{IMPORT} --nonlinearity relu", tensors),
+    ("import", "gamma"): Effect(IMPORT, f"{IMPORT} --gamma 2", tensors),
+    ("import", "initial"): Effect(IMPORT, f"{IMPORT} --initial before.pt", tensors),
+    ("import", "model"): Effect(
+        f"{ARRAYS} --array readout.weight=R", f"{ARRAYS} --array readout.weight=R --model current", tensors
+    ),
+    ("import", "array"): Effect(f"{ARRAYS} --array readout.weight=R", f"{ARRAYS} --array readout.weight=S", tensors),
+    ("import", "transpose"): Effect(
+        f"{ARRAYS} --array readout.weight=R",
+        f"{ARRAYS} --array readout.weight=R --transpose recurrent.weight",
+        tensors,
+    ),
+    ("import", "task"): Effect(IMPORT, f"{IMPORT} --task flipflop -t bits=1", tensors),
+    ("import", "parameters"): Effect(
+        f"{IMPORT} --task flipflop -t bits=1", f"{IMPORT} --task flipflop -t bits=2", code
+    ),
+    ("import", "overwrite"): Effect(f"{IMPORT} ; {IMPORT}", f"{IMPORT} ; {IMPORT} --overwrite", code),
+    ("train", "task"): Effect(TRAIN, DELAYED, networks),
+    ("train", "parameters"): Effect(TRAIN, f"{TRAIN} -t start=pulse", networks),
+    ("train", "seeds"): Effect(TRAIN, f"{TRAIN} --seeds 1,5", files),
+    ("train", "vary"): Effect(TRAIN, f"{TRAIN} --vary gamma=1,2", files),
+    ("train", "config"): Effect(TRAIN, f"{TRAIN} --config settings.toml", networks),
+    ("train", "resume"): Effect(f"{TRAIN} ; {TRAIN}", f"{TRAIN} ; {TRAIN} --resume", code, networks),
+    ("train", "overwrite"): Effect(f"{TRAIN} ; {TRAIN} --lr .1", f"{TRAIN} ; {TRAIN} --lr .1 --overwrite", code),
+    **{
+        ("train", name): Effect(f"{TRAIN} {before}", f"{TRAIN} {before} {after}", networks)
+        for name, before, after in [
+            ("model", "", "--model gru"),
+            ("units", "", "--units 9"),
+            ("rank", "--model lowrank", "--rank 2"),
+            ("alpha", "--model leaky", "--alpha 0.7"),
+            ("tau", "--model mup", "--tau 0.3"),
+            ("nonlinearity", "", "--nonlinearity relu"),
+            ("gamma", "", "--gamma 2"),
+            ("init", "", "--init gaussian"),
+            ("gain", "--init gaussian", "--gain 0.5"),
+            ("lr", "", "--lr 0.01"),
+            ("batch", "", "--batch 5"),
+            ("epochs", "", "--epochs 1"),
+            ("steps_per_epoch", "", "--steps-per-epoch 5"),
+            ("schedule", "", "--schedule cosine"),
+            ("restart", "--schedule cosine", "--restart 1"),
+            ("stop_loss", "--patience 0", "--stop-loss 100"),
+            ("patience", "--stop-loss 100 --patience 0", "--patience 1"),
+            ("epsilon", "", "--epsilon 0.1"),
+            ("l1", "", "--l1 0.1"),
+            ("nuclear", "", "--nuclear 0.1"),
+            ("penalty_on", "--l1 0.1", "--penalty-on all"),
+        ]
+    },
+    ("train", "stop_on"): Effect(AUXILIARY, f"{AUXILIARY} --stop-on all", training("loss")),
+    ("train", "validation_trials"): Effect(TRAIN, f"{TRAIN} --validation-trials 9", training("val_loss"), networks),
+    ("train", "snapshots"): Effect(TRAIN, f"{TRAIN} --snapshots 1", files, networks),
+    ("train", "device"): Effect(f"{TRAIN} --device cpu", f"{TRAIN} --device cuda:99", code),
+    ("train", "threads"): Effect(f"{TRAIN} --threads 1", f"{TRAIN} --threads 2", lambda *_: object(), weights),
+    ("rollout", "checkpoints"): Effect(ROLLOUT, f"{ROLLOUT} current", rows),
+    ("rollout", "task"): Effect(ROLLOUT, f"{ROLLOUT} --task flipflop -t bits=2", rows),
+    ("rollout", "parameters"): Effect(ROLLOUT, f"{ROLLOUT} -t steps=3", rows),
+    ("rollout", "inputs"): Effect(ROLLOUT, f"{ROLLOUT} --inputs inputs.npz", rows),
+    ("rollout", "trials"): Effect(ROLLOUT, f"{ROLLOUT} --trials 2", rows),
+    ("rollout", "seed"): Effect(ROLLOUT, f"{ROLLOUT} --seed 2", rows),
+    ("rollout", "ood"): Effect(f"{ROLLOUT} --trials 2", f"{ROLLOUT} --trials 2 --ood", rows),
+    ("rollout", "summary"): Effect(ROLLOUT, f"{ROLLOUT} --summary", rows),
+    ("rollout", "by"): Effect(f"{ROLLOUT} --summary", f"{ROLLOUT} --summary --by seed", rows),
+    ("rollout", "device"): Effect(f"{ROLLOUT} --device cpu", f"{ROLLOUT} --device cuda:99", code),
+    ("rollout", "threads"): Effect(f"{ROLLOUT} --threads 1", f"{ROLLOUT} --threads 2", threads, rows),
+    ("compare", "checkpoints"): Effect(COMPARE, f"{COMPARE} current", rows),
+    ("compare", "metric"): Effect(COMPARE, f"{COMPARE} --metric dsa", rows),
+    ("compare", "within"): Effect(f"{COMPARE} current", f"{COMPARE} current --within model", rows),
+    ("compare", "task"): Effect(COMPARE, f"{COMPARE} --task flipflop -t bits=2", rows),
+    ("compare", "parameters"): Effect(COMPARE, f"{COMPARE} -t probability=1", rows),
+    ("compare", "inputs"): Effect(COMPARE, f"{COMPARE} --inputs inputs.npz", rows),
+    ("compare", "trials"): Effect(COMPARE, f"{COMPARE} --trials 7", rows),
+    ("compare", "rates"): Effect(f"{COMPARE} current", f"{COMPARE} current --rates", rows),
+    ("compare", "variance"): Effect(COMPARE, f"{COMPARE} --variance 0.5", column("size_a")),
+    ("compare", "seed"): Effect(COMPARE, f"{COMPARE} --seed 1", rows),
+    ("compare", "delay"): Effect(DSA, f"{DSA} --delay 7", column("size_a")),
+    ("compare", "delay_by"): Effect(DSA, f"{DSA} --delay-by training", chosen("dsa", "delay_choice")),
+    ("compare", "max_delay"): Effect(
+        f"{DSA} --delay-by training", f"{DSA} --delay-by training --max-delay 1", chosen("dsa", "delays")
+    ),
+    ("compare", "basis"): Effect(f"{DSA} --delay 1", f"{DSA} --delay 1 --basis pc", column("distance")),
+    ("compare", "starts"): Effect(f"{DSA} --delay 1", f"{DSA} --delay 1 --starts 3", column("starts")),
+    ("compare", "device"): Effect(f"{COMPARE} --device cpu", f"{COMPARE} --device cuda:99", code),
+    ("compare", "threads"): Effect(f"{COMPARE} --threads 1", f"{COMPARE} --threads 2", threads, rows),
+    ("degeneracy", "comparisons"): Effect(
+        f"{DEGENERACY} --summary summary.parquet", f"{PAIRS} --summary summary.parquet", rows
+    ),
+    ("degeneracy", "summary"): Effect(PAIRS, f"{PAIRS} --summary summary.parquet", rows),
+    ("degeneracy", "by"): Effect(
+        PAIRS, f"{PAIRS} --by gamma", table_names := lambda done, _: done.table().column_names
+    ),
+    ("degeneracy", "include_unconverged"): Effect(PAIRS.replace("--include-unconverged", ""), PAIRS, code),
+    ("degeneracy", "bootstrap"): Effect(PAIRS, f"{PAIRS} --bootstrap 3", column("ci_low"), column("se")),
+    ("degeneracy", "seed"): Effect(
+        f"{PAIRS} --summary summary.parquet",
+        f"{PAIRS} --summary summary.parquet --seed 1",
+        column("ci_high"),
+        column("value"),
+    ),
+}
+
+
+def options() -> set[tuple[str, str]]:
+    return {(name, option.name) for name, command in COMMANDS.items() for option in command.params}
+
+
+def test_every_option_is_tested():
+    folders = {(name, "out") for name in ("train", "import", "export")}
+    tested = set(EFFECTS) | folders
+    assert {(name, option) for name, option in options() if option not in CONTRACT} == set(EFFECTS) - folders
+    assert tested <= options()
+
+
+@pytest.fixture(scope="module")
+def current(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("current") / "current"
+    assert run_cli("train", *QUICK, "--model", "current", "--seeds", "0:2", "-o", folder, "-q").code == 0
+    return folder
+
+
+@pytest.fixture
+def desk(ensemble, tables, current, tmp_path, monkeypatch) -> Path:
+    (tmp_path / "ckpts").symlink_to(ensemble)
+    (tmp_path / "current").symlink_to(current)
+    for path in tables.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    rng = np.random.default_rng(0)
+    np.savez(tmp_path / "inputs.npz", rng.normal(size=(4, 9, 2)))
+    state = {"rnn.weight_ih_l0": torch.ones(3, 1), "rnn.weight_hh_l0": torch.arange(9.0).reshape(3, 3)}
+    state["out.weight"] = torch.ones(1, 3)
+    torch.save(state, tmp_path / "net.pt")
+    torch.save({name: 2 * value for name, value in state.items()}, tmp_path / "before.pt")
+    arrays = {"W": np.arange(9.0).reshape(3, 3), "U": np.ones((3, 1)), "R": np.ones((1, 3)), "S": np.zeros((1, 3))}
+    np.savez(tmp_path / "net.npz", **arrays)
+    (tmp_path / "settings.toml").write_text('units = 8\nlr = 0.05\n[t]\nstart = "pulse"\nbits = 1\n')
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(line: str, folder: Path, name: str) -> tuple[Outcome, Path]:
+    """Run the lines, separated by `;`, in a folder of their own."""
+    own = folder / name
+    own.mkdir()
+    for path in folder.iterdir():
+        if path != own and not path.name.startswith("run-"):
+            (own / path.name).symlink_to(path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(own)
+        for part in line.split(" ; "):
+            done = run_cli(*part.split())
+    (own / "threads").write_text(str(torch.get_num_threads()))
+    return done, own
+
+
+@pytest.mark.parametrize("key", EFFECTS, ids=" ".join)
+def test_the_option_has_an_effect(key, desk):
+    effect = EFFECTS[key]
+    without, given = run(effect.without, desk, "run-without"), run(effect.given, desk, "run-given")
+    if effect.see is not code:
+        assert {without[0].code, given[0].code} <= {0, 1}, (without[0].err, given[0].err)
+    assert effect.see(*without) != effect.see(*given)
+    if effect.same is not None:
+        assert effect.same(*without) == effect.same(*given)
+
+
+def test_where_a_folder_goes(desk):
+    for line, made in (
+        (TRAIN.replace("-o out", "--out there"), "training.parquet"),
+        ("import net.pt -o there -q", "net.safetensors"),
+        ("export ckpts --to npz -o there -q", "flipflop-vanilla-n8-s0.npz"),
+    ):
+        assert run_cli(*line.split()).code == 0
+        assert (desk / "there" / made).is_file()
+
+
+def test_the_command_line_wins_over_the_configuration(desk):
+    (desk / "c.toml").write_text(
+        'seeds = [0, 3]\nunits = 5\nsteps-per-epoch = 2\nepochs = 1\nbatch = 3\nvary = "gamma=1,2"\n'
+        "validation_trials = 4\no = 'there'\nlr = 0.5\n[t]\nbits = 2\nsteps = 7\nstart = 'pulse'\n"
+    )
+    assert run_cli("train", "--config", "c.toml", "-t", "bits=1", "--units", 6, "-q").code == 0
+    found = [load_native(path) for path in sorted((desk / "there").glob("*.safetensors"))]
+    assert [n.name for n in found] == [f"flipflop-vanilla-n6-gamma{g}-s{s}" for g in (1, 2) for s in (0, 3)]
+    assert found[0].task_parameters == {"bits": 1, "probability": 0.3, "steps": 7, "start": "pulse"}
+    assert (found[0].training["lr"], found[0].training["batch"], found[0].training["epochs"]) == (0.5, 3, 1)
+    table = pq.read_table(desk / "there" / "training.parquet")
+    assert list(json.loads(table.schema.metadata[b"rnnkit"])["inputs"]) == ["c.toml"]
+
+
+def test_inputs_from_standard_input(desk):
+    sample = run_cli("sample", "flipflop", "-t", "bits=2", "-t", "steps=6", "--trials", 4).out
+    table = run_cli(*ROLLOUT.split(), "--inputs", "-", stdin=sample).table()
+    assert table.num_rows == 3 * 4 * 6
+    (desk / "sample.jsonl").write_bytes(
+        run_cli("sample", "flipflop", "-t", "bits=2", "-t", "steps=6", "--trials", 4, "--format", "jsonl").out
+    )
+    assert run_cli(*ROLLOUT.split(), "--inputs", "sample.jsonl").table().equals(table)
+    again = run_cli(*ROLLOUT.split(), "--inputs", "-", stdin=run_cli(*ROLLOUT.split(), "--inputs", "sample.jsonl").out)
+    assert again.table().equals(table)
+    shown = run_cli("info", "-", stdin=sample).out.decode()
+    assert "sample table, 24 rows" in shown

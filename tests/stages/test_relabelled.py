@@ -1,0 +1,68 @@
+"""A network whose units are relabelled is the same network: distance 0 in every metric, in every family."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from rnnkit.architectures import FAMILIES, Architecture
+from rnnkit.checkpoints import Checkpoint
+from rnnkit.stages import compare, rollout
+
+
+def network(family: str, units: int = 9, seed: int = 0) -> Checkpoint:
+    spec = FAMILIES[family]
+    shape = Architecture(
+        family=family,
+        units=units,
+        inputs=2,
+        outputs=2,
+        rate=0.4 if spec.rate_name else 1.0,
+        rank=2 if spec.low_rank else 0,
+    )
+    rng = np.random.default_rng(seed)
+    weights = {name: rng.normal(size=size).astype(np.float32) for name, size in shape.shapes().items()}
+    task = {"task": "flipflop", "task_parameters": {"bits": 2, "steps": 30}}
+    return Checkpoint(f"net{seed}", shape, weights, {k: v.copy() for k, v in weights.items()}, **task)
+
+
+def relabelled(net: Checkpoint, order: np.ndarray) -> Checkpoint:
+    """Permute the units everywhere they stand; in gated cells within every gate."""
+    shape = net.architecture
+    rows = np.concatenate([order + gate * shape.units for gate in range(shape.spec.gates)])
+    moved = {}
+    for name, value in net.weights.items():
+        if name == "recurrent.weight":
+            moved[name] = value[rows][:, order]
+        elif name == "readout.weight":
+            moved[name] = value[:, order]
+        elif name == "readout.bias":
+            moved[name] = value
+        else:
+            moved[name] = value[rows] if len(value) == len(rows) else value[order]
+    return Checkpoint(f"{net.name}-relabelled", shape, moved, moved, net.task, net.task_parameters)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_relabelled_network_does_the_same(family):
+    net = network(family)
+    order = np.random.default_rng(1).permutation(9)
+    first, second = (next(rollout([n], trials=3)) for n in (net, relabelled(net, order)))
+    outputs = [np.array(table["output"].to_pylist()) for table in (first, second)]
+    np.testing.assert_allclose(*outputs, rtol=1e-5, atol=1e-6)
+    states = [np.array(table["hidden"].to_pylist()) for table in (first, second)]
+    np.testing.assert_allclose(states[0][:, order], states[1], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("metric", ["dsa", "pif", "pif-initial", "svcca"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_relabelled_network_is_at_distance_0(family, metric):
+    net = network(family)
+    order = np.random.default_rng(1).permutation(9)
+    other = network(family, seed=5)
+    table = pa.concat_tables(compare([net, relabelled(net, order), other], [metric], trials=40))
+    rows = {(row["a"], row["b"]): row for row in table.to_pylist()}
+    same = rows["net0", "net0-relabelled"]
+    relative = same["distance"] if metric == "svcca" else same["relative_distance"]
+    assert abs(relative) < 1e-6
+    different = rows["net0", "net5"]
+    assert (different["distance"] if metric == "svcca" else different["relative_distance"]) > 1e-3
