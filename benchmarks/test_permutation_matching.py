@@ -34,6 +34,9 @@ CASES = {
     "untrained-128": (lambda: untrained(128, 2), 20),
     "untrained-256": (lambda: untrained(256, 1), 10),
 }
+# Times are taken in turn, so many times over; both may use two cores.
+TURNS = 3
+WORKERS = 2
 
 
 def faq(a, b, starts):
@@ -66,14 +69,21 @@ def procrustes_distance(a, b):
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("budget", [{}, {"starts": 8, "crossings": 16}], ids=["default", "small"])
-def test_against_faq(benchmark, case, budget):
+def test_against_faq(benchmark, case):
     make, starts = CASES[case]
     a, b = make()
-    found = benchmark.pedantic(match_permutation, (a, b), budget, rounds=1)
-    runs = [faq(*pair, starts) for pair in zip(a, b, strict=True)]
-    distance = np.array([run[0] for run in runs])
-    seconds = np.array([run[1] for run in runs]).sum(axis=0)
+    match_permutation(a[:1], b[:1])  # compiled, or taken from the cache
+    distance = np.array([faq(*pair, starts)[0] for pair in zip(a, b, strict=True)])
+    ratios = []
+    for _ in range(TURNS):
+        theirs = sum(faq(*pair, 10)[1].sum() for pair in zip(a, b, strict=True))
+        row = []
+        for workers in (1, WORKERS):
+            began = time.perf_counter()
+            match_permutation(a, b, workers=workers)
+            row.append((time.perf_counter() - began) / theirs)
+        ratios.append(row)
+    found = benchmark.pedantic(match_permutation, (a, b), {"workers": WORKERS}, rounds=1)
     best = {n: distance[:, :n].min(axis=1) for n in (1, 10, starts)}
     benchmark.extra_info |= {
         "mean_distance": found.distance.mean(),
@@ -82,16 +92,15 @@ def test_against_faq(benchmark, case, budget):
         "starts_at_best": found.starts_at_best.tolist(),
         "iterations": found.iterations.tolist(),
         "status": list(found.status),
+        "seconds_over_faq_10": dict(zip(("one worker", "two workers"), np.median(ratios, axis=0), strict=True)),
     }
-    ours = benchmark.stats.stats.mean if benchmark.stats else np.nan
     for n, reached in best.items():
         excess = found.distance / reached - 1
         benchmark.extra_info |= {
             f"mean_distance_faq_{n}": reached.mean(),
             f"mean_excess_over_faq_{n}": excess.mean(),
             f"worst_excess_over_faq_{n}": excess.max(),
-            f"seconds_over_faq_{n}": ours / seconds[:n].sum(),
         }
-    if not budget:
-        assert found.distance.mean() <= best[starts].mean() * 1.003
-    assert found.distance.mean() <= best[10].mean() * 1.005
+    print(case, *(f"{name}: {value}" for name, value in benchmark.extra_info.items()), sep="\n  ")
+    assert found.distance.mean() <= best[starts].mean() * 1.003
+    assert (found.distance <= best[10] * 1.005).all()

@@ -24,7 +24,7 @@ _ELITE = 16
 # How far a random start lies from the barycentre towards a random permutation.
 _SPREAD = 0.3
 # Share of a random permutation mixed into the middle of two parents.
-_MUTATION = 0.3
+_MUTATION = 0.2
 # A Frank-Wolfe step below this relative gain ends the ascent: single precision has nothing finer to say.
 _FLAT = 1e-3
 # An exchange must gain this much of |a| |b|; rounding in the gains stays below it up to some 1000 units.

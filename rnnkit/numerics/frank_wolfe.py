@@ -3,8 +3,8 @@
 The fast approximate algorithm (FAQ) of Vogelstein et al. 2015, PLoS ONE 10: e0121002: maximise the linear
 model at the current point by one linear assignment, then move along the segment to that permutation
 by an exact line search. In single precision. The point itself is never formed: its gradient is affine,
-so a point is the gradient there and two numbers, and a step costs one product for the new
-permutation.
+so a point is the gradient there and two numbers, and a step costs one product over the units whose
+partners the new permutation changes.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from rnnkit.numerics.compiled import compiled
 from rnnkit.numerics.two_exchange import Assignment, Integers, Real
@@ -48,7 +49,7 @@ class Relaxation:
     Attributes
     ----------
     left : (units, 2 gates units)
-        ``[a_g, a_g^T]`` for each gate, both sides filled up with zeros to whole blocks.
+        ``[a_g, a_g^T]`` for each gate, filled up with rows of zeros to whole blocks.
     right : (2 gates units, units)
         ``b_g^T`` on top of ``b_g`` for each gate: ``P b_g^T`` and ``P b_g`` are rows of it.
     linear, centre : (units, units)
@@ -65,8 +66,8 @@ class Relaxation:
         """Lay out a problem whose entries single precision can hold."""
         units = problem.units
         wide = np.concatenate([matrix for gate in problem.a for matrix in (gate, gate.T)], axis=1)
-        left = np.zeros([-(-size // _BLOCK) * _BLOCK for size in wide.shape], dtype=np.float32)
-        left[: wide.shape[0], : wide.shape[1]] = wide
+        left = np.zeros((-(-units // _BLOCK) * _BLOCK, wide.shape[1]), dtype=np.float32)
+        left[:units] = wide
         right = np.concatenate([matrix for gate in problem.b for matrix in (gate.T, gate)])
         sums = [(x.sum(axis=2), x.sum(axis=1)) for x in (problem.a, problem.b)]
         centre = sum(x.T @ y for x, y in zip(*sums, strict=True)) / units + problem.linear
@@ -115,17 +116,19 @@ def _climb(
 ) -> tuple[float, int]:
     """Climb; `best` receives the permutation. Return its value and the steps taken."""
     units = len(linear)
-    rows = np.zeros((left.shape[1], units), np.float32)
+    inner = right.shape[0] + _BLOCK
+    rows, index, held = np.zeros((inner, units), np.float32), np.zeros(inner, np.int64), np.full(units, -1)
     end = np.zeros((left.shape[0], units), np.float32)
+    end[:units] = linear
     slope = np.zeros((units, units), np.float32)
     rest = 1.0
     for k in range(len(weights)):
         rest -= weights[k]
-    _mix(slope, centre, rest)
+    _mix(slope, centre, 0.0, rest)
     along, fixed = rest * _mean(centre), rest * _mean(linear)
     for k in range(len(weights)):
-        _gradient(left, right, linear, permutations[k], rows, end)
-        _mix(slope, end, weights[k])
+        _advance(left, right, permutations[k], held, index, rows, end)
+        _mix(slope, end, 1.0, weights[k])
         fixed += weights[k] * _at(linear, permutations[k])
     along = rest * _mean(slope)
     for k in range(len(weights)):
@@ -136,7 +139,7 @@ def _climb(
     while taken < steps:
         taken += 1
         assign(slope, prices, toward)
-        _gradient(left, right, linear, toward, rows, end)
+        _advance(left, right, toward, held, index, rows, end)
         end_along, end_fixed, forth = _at(end, toward), _at(linear, toward), _at(slope, toward)
         reached = (end_along + end_fixed) / 2
         if reached > value:
@@ -154,8 +157,7 @@ def _climb(
         rest = 1 - share
         along = rest * rest * along + share * rest * (forth + back) + share * share * end_along
         fixed = rest * fixed + share * end_fixed
-        _mix(slope, slope, -share)
-        _mix(slope, end, share)
+        _mix(slope, end, rest, share)
     return value, taken
 
 
@@ -172,21 +174,17 @@ def assign(worth: Real, prices: Real, partner: Integers) -> None:
     waiting, left = np.zeros(units, np.int64), 0
     key, distance = np.zeros(units, np.float32), np.zeros(units, np.float32)
     closed, previous = np.zeros(units, np.float32), np.zeros(units, np.int32)
+    bits = key.view(np.int32)
     bids = 2 * units
     for start in range(units):
         row = start
         while row >= 0:
-            most = -_HUGE
             for j in range(units):
                 key[j] = worth[row, j] - prices[j]
-                most = max(most, key[j])
-            column = 0
-            while key[column] != most:
-                column += 1
+            column = _largest(bits)
+            most = key[column]
             key[column] = -_HUGE
-            second = -_HUGE
-            for j in range(units):
-                second = max(second, key[j])
+            second = key[_largest(bits)]
             displaced = owner[column]
             bids -= 1
             if displaced >= 0 and (bids < 0 or most <= second):
@@ -199,25 +197,20 @@ def assign(worth: Real, prices: Real, partner: Integers) -> None:
             row = displaced
     for k in range(left):
         start = row = waiting[k]
-        base = -_HUGE
         for j in range(units):
-            base = max(base, worth[row, j] - prices[j])
+            key[j] = worth[row, j] - prices[j]
             distance[j] = _HUGE
             closed[j] = 0
+        base = key[_largest(bits)]
         reached = np.float32(0)
         while True:
-            least = _HUGE
             for j in range(units):
                 there = max(base - (worth[row, j] - prices[j]), reached)
-                if there < distance[j]:
-                    distance[j] = there
-                    previous[j] = row
-                key[j] = distance[j] + closed[j]
-                least = min(least, key[j])
-            column = 0
-            while key[column] != least:
-                column += 1
-            reached = least
+                previous[j] = row if there < distance[j] else previous[j]
+                distance[j] = min(there, distance[j])
+                key[j] = -distance[j] - closed[j]
+            column = _largest(bits)
+            reached = distance[column]
             closed[column] = _HUGE
             row = owner[column]
             if row < 0:
@@ -238,22 +231,53 @@ def assign(worth: Real, prices: Real, partner: Integers) -> None:
 
 
 @compiled
-def _gradient(left: Real, right: Real, linear: Real, permutation: Integers, rows: Real, slope: Real) -> None:
-    """Fill `slope` with the gradient at a permutation: ``left @ right[rows] + linear``."""
-    units = len(linear)
-    for i in range(right.shape[0]):
-        source = i - i % units + permutation[i % units]
-        for k in range(units):
-            rows[i, k] = right[source, k]
-    for i in range(units):
-        for k in range(units):
-            slope[i, k] = linear[i, k]
+def _largest(bits: npt.NDArray[np.int32]) -> int:
+    """Return where the largest number stands, given the bits of float32 numbers.
+
+    As integers they have the same order once those with a sign are turned round; the compiler makes vectors of
+    this search for a maximum, not of the same among floats.
+    """
+    most = np.int32(-(2**31))
+    for j in range(len(bits)):
+        most = max(most, np.int32(bits[j] ^ (np.int32(bits[j] >> 31) & np.int32(0x7FFFFFFF))))
+    column = 0
+    while bits[column] ^ ((bits[column] >> 31) & 0x7FFFFFFF) != most:
+        column += 1
+    return column
+
+
+@compiled
+def _advance(
+    left: Real, right: Real, permutation: Integers, held: Integers, index: Integers, rows: Real, slope: Real
+) -> None:
+    """Make `slope`, the gradient at the permutation `held`, the gradient at another; -1 holds nothing yet.
+
+    It costs a product over the units whose partners change: all at first, a quarter in later steps.
+    """
+    units, inner = right.shape[1], 0
+    for start in range(0, right.shape[0], units):
+        for j in range(units):
+            new, old = permutation[j], held[j]
+            if new != old:
+                index[inner] = start + j
+                for k in range(units):
+                    rows[inner, k] = right[start + new, k]
+                if old >= 0:
+                    for k in range(units):
+                        rows[inner, k] -= right[start + old, k]
+                inner += 1
+    while inner % _BLOCK:
+        index[inner] = 0
+        rows[inner] = 0
+        inner += 1
+    held[:] = permutation
     for i in range(0, left.shape[0], _BLOCK):
-        for j in range(0, left.shape[1], _BLOCK):
-            a0, a1, a2, a3 = left[i, j], left[i, j + 1], left[i, j + 2], left[i, j + 3]
-            b0, b1, b2, b3 = left[i + 1, j], left[i + 1, j + 1], left[i + 1, j + 2], left[i + 1, j + 3]
-            c0, c1, c2, c3 = left[i + 2, j], left[i + 2, j + 1], left[i + 2, j + 2], left[i + 2, j + 3]
-            d0, d1, d2, d3 = left[i + 3, j], left[i + 3, j + 1], left[i + 3, j + 2], left[i + 3, j + 3]
+        for j in range(0, inner, _BLOCK):
+            p, q, r, s = index[j], index[j + 1], index[j + 2], index[j + 3]
+            a0, a1, a2, a3 = left[i, p], left[i, q], left[i, r], left[i, s]
+            b0, b1, b2, b3 = left[i + 1, p], left[i + 1, q], left[i + 1, r], left[i + 1, s]
+            c0, c1, c2, c3 = left[i + 2, p], left[i + 2, q], left[i + 2, r], left[i + 2, s]
+            d0, d1, d2, d3 = left[i + 3, p], left[i + 3, q], left[i + 3, r], left[i + 3, s]
             for k in range(units):
                 w, x, y, z = rows[j, k], rows[j + 1, k], rows[j + 2, k], rows[j + 3, k]
                 slope[i, k] += a0 * w + a1 * x + a2 * y + a3 * z
@@ -263,12 +287,12 @@ def _gradient(left: Real, right: Real, linear: Real, permutation: Integers, rows
 
 
 @compiled
-def _mix(slope: Real, other: Real, share: float) -> None:
-    """Add a share of another matrix."""
-    weight = np.float32(share)
+def _mix(slope: Real, other: Real, keep: float, share: float) -> None:
+    """Keep so much of a matrix and add a share of another."""
+    kept, weight = np.float32(keep), np.float32(share)
     for i in range(len(slope)):
         for j in range(len(slope)):
-            slope[i, j] += weight * other[i, j]
+            slope[i, j] = kept * slope[i, j] + weight * other[i, j]
 
 
 @compiled

@@ -18,6 +18,7 @@ global one that uses what distinguishes the minima. The steps are in :mod:`rnnki
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +36,7 @@ _EPS = float(np.finfo(np.float64).eps)
 _CHUNK = 1 << 17  # matrix entries per batched array of a search, so that its working set stays in cache
 _ISLANDS = 3  # populations that recombine apart before they are merged
 _NEAR = 1e-4  # 1 - <A, Q B Q^T> / (||A|| ||B||) below which a start is polished before any search
-_POLISHED = 3  # candidates searched to the end
+_POLISHED = 2  # candidates searched to the end
 _STATIONARY = 1e-7  # gradient norm, relative to the product of the norms
 
 
@@ -81,6 +82,7 @@ def align_orthogonal(
     max_iterations: int = 300,
     seed: int = 0,
     device: str | torch.device | None = None,
+    workers: int = 1,
 ) -> OrthogonalAlignment:
     """Minimise ``||A - Q B Q^T||_F`` over orthogonal ``Q`` for every pair of a batch.
 
@@ -96,11 +98,14 @@ def align_orthogonal(
     explore_iterations : int
         Steps of every local search in float32.
     max_iterations : int
-        Steps of the final float64 search, run on the best three candidates.
+        Steps of the final float64 search, run on the best two candidates.
     seed : int
         Seed of the random starts, which are the same for all pairs: no pair's result depends on its batch.
     device : str or torch.device, optional
         Where the search runs; by default the CPU.
+    workers : int
+        Threads, each with a share of the pairs; the result does not depend on it. Each runs its products on
+        one thread: they are too small for more. On other devices there is one.
 
     Returns
     -------
@@ -134,6 +139,7 @@ def align_orthogonal(
         ("rounds", rounds, 0),
         ("explore_iterations", explore_iterations, 1),
         ("max_iterations", max_iterations, 0),
+        ("workers", workers, 1),
     ):
         if value < least:
             raise InputError(name, f"{value} is below {least}", f"give {least} or more")
@@ -151,12 +157,29 @@ def align_orthogonal(
         place = torch.device(device or "cpu")
         search = _Search(starts, rounds, explore_iterations, max_iterations, seed, place)
         scaled_bound = alignment_lower_bound(first, second)
-        q, stationary, counts[:, valid] = search.run(first, second, scaled_bound)
+        q, stationary, counts[:, valid] = _shared(search, first, second, scaled_bound, workers)
         reached = _distance(first, second, q)
         rotation[valid], distance[valid], bound[valid] = q, reached * scale, scaled_bound * scale
         status[valid] = np.where(stationary, "converged", "budget")
         status[valid[_meets(reached, scaled_bound, first, second)]] = "optimal"
     return OrthogonalAlignment(distance, rotation, bound, status, *counts)
+
+
+def _shared(
+    search: _Search, a: Array, b: Array, bound: Array, workers: int
+) -> tuple[Array, npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+    """Run the search on shares of the pairs, one thread each."""
+
+    def one(share: npt.NDArray[np.int64]) -> tuple[Array, npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+        torch.set_num_threads(1)  # of this thread only
+        return search.run(a[share], b[share], bound[share])
+
+    if search.device.type != "cpu":
+        return search.run(a, b, bound)
+    with ThreadPoolExecutor(workers) as pool:
+        parts = list(pool.map(one, np.array_split(np.arange(len(a)), min(workers, len(a)))))
+    rotations, stationary, counts = zip(*parts, strict=True)
+    return np.concatenate(rotations), np.concatenate(stationary), np.concatenate(counts, axis=-1)
 
 
 def alignment_lower_bound(a: Array, b: Array) -> Array:

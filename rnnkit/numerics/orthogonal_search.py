@@ -23,7 +23,7 @@ __all__ = [
     "value",
 ]
 
-_MEMORY = 5  # L-BFGS pairs kept
+_MEMORY = 4  # L-BFGS pairs kept
 _STEP_CAP = 1.5  # Frobenius norm of one step; the exponential below is orthogonal to 1e-3 there
 _SAME = 0.95  # |<q1, q2>| / n above which two rotations are taken for one
 _PARENTS = 24  # local maxima that recombine

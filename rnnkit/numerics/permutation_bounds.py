@@ -80,9 +80,8 @@ def _orthogonal(a: Real, b: Real) -> float:
 def _spectral(a: Real, b: Real) -> float:
     """Hoffman-Wielandt on the symmetric and the skew parts."""
     symmetric = np.linalg.eigvalsh((a + a.T) / 2) - np.linalg.eigvalsh((b + b.T) / 2)
-    # i times a real skew matrix is Hermitian, with the imaginary parts as eigenvalues
-    skew = np.linalg.eigvalsh(0.5j * (a - a.T)) - np.linalg.eigvalsh(0.5j * (b - b.T))
-    return float(symmetric @ symmetric + skew @ skew)
+    # eigenvalues of a real skew matrix are i times plus and minus its singular values
+    return float(symmetric @ symmetric) + _singular((a - a.T) / 2, (b - b.T) / 2)
 
 
 def _singular(a: Real, b: Real) -> float:

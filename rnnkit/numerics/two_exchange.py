@@ -21,9 +21,6 @@ __all__ = ["Assignment", "Improved", "exchange", "exchange_gains", "overlap"]
 Real = npt.NDArray[np.floating[Any]]
 Integers = npt.NDArray[np.int64]
 
-# Rows of gains are read from a multiple of this on, so that whole vectors are.
-_LANES = 8
-
 
 @dataclass(frozen=True)
 class Assignment:
@@ -167,34 +164,36 @@ def _exchange(
     tenure: Integers,
     tolerance: float,
 ) -> tuple[int, bool]:
-    """Exchange in place; `best` receives the best permutation. Kept up of `gains`: above the diagonal."""
+    """Exchange in place; `best` receives the best permutation. `gains` has -inf on the diagonal."""
     gates, units = a.shape[0], a.shape[1]
     apart = np.zeros((units, units), np.int32)  # unit u may not have the partner now v's before this exchange
     barred = np.zeros((units, units), np.int32)  # nor may u and v exchange partners
-    change = np.zeros((5, units))
+    change, top, top_free = np.zeros((5, units)), np.zeros(units), np.zeros(units)
     above, made, since = 0.0, 0, 0  # above: what has been gained, or less, since the best was met
     while True:
-        greatest, free, u, r = -np.inf, -np.inf, 0, -1
+        # largest by columns: the compiler makes vectors of that, and none of a search along a row
+        top[:] = -np.inf
+        top_free[:] = -np.inf
         for i in range(units):
-            greatest_here, free_here = -np.inf, -np.inf
-            for j in range(i - i % _LANES, units):
+            for j in range(units):
                 gain = gains[i, j]
-                greatest_here = max(greatest_here, gain)
-                free_here = max(free_here, gain if barred[i, j] <= made else -np.inf)
-            if greatest_here > greatest:
-                greatest, u = greatest_here, i
-            if free_here > free:
-                free, r = free_here, i
-        improving = above + greatest > tolerance
-        if not improving and (since >= patience or r < 0):
+                free = gain if barred[i, j] <= made else -np.inf
+                top[j] = gain if gain > top[j] else top[j]
+                top_free[j] = free if free > top_free[j] else top_free[j]
+        v, free_v = 0, 0
+        for j in range(1, units):
+            v = j if top[j] > top[v] else v
+            free_v = j if top_free[j] > top_free[free_v] else free_v
+        improving = above + top[v] > tolerance
+        if not improving and (since >= patience or top_free[free_v] == -np.inf):
             return made, True
         if made >= limit:
             return made, since > 0 or not improving
         if not improving:
-            u, greatest = r, free
-        v = u - u % _LANES
+            v = free_v
+        u, greatest = 0, top[v] if improving else top_free[v]
         while gains[u, v] != greatest or (not improving and barred[u, v] > made):
-            v += 1
+            u += 1
         made += 1
         above += greatest
         for gate in range(gates):
@@ -208,7 +207,7 @@ def _exchange(
                 x, y, z, w, own = change[0, i], change[1, i], change[2, i], change[3, i], change[4, i]
                 for j in range(units):
                     slope[i, j] -= x * change[1, j] + z * change[3, j]
-                for j in range(i - i % _LANES, units):
+                for j in range(units):
                     parted = x * change[1, j] + y * change[0, j] + z * change[3, j] + w * change[2, j]
                     gains[i, j] += own + change[4, j] - parted
             for j in range(units):

@@ -88,7 +88,7 @@ DELAYED = TRAIN.replace("train", "train delayed-discrimination").replace("-t ste
 AUXILIARY = f"{DELAYED} -t auxiliary=true"
 ROLLOUT = "rollout ckpts -q"
 COMPARE = "compare ckpts --metric svcca --trials 6 -q"
-DSA = "compare ckpts --metric dsa --trials 8 -q"
+DSA = "compare ckpts/flipflop-vanilla-n8-s[01].safetensors --metric dsa --trials 8 --starts 2 -q"
 IMPORT = "import net.pt -o out -q"
 ARRAYS = "import net.npz -o out -q --model leaky --array recurrent.weight=W --array input.weight=U"
 DEGENERACY = "degeneracy --include-unconverged --bootstrap 50"
@@ -178,7 +178,7 @@ EFFECTS: dict[tuple[str, str], Effect] = {
     ("rollout", "device"): Effect(f"{ROLLOUT} --device cpu", f"{ROLLOUT} --device cuda:99", code),
     ("rollout", "threads"): Effect(f"{ROLLOUT} --threads 1", f"{ROLLOUT} --threads 2", threads, rows),
     ("compare", "checkpoints"): Effect(COMPARE, f"{COMPARE} current", rows),
-    ("compare", "metric"): Effect(COMPARE, f"{COMPARE} --metric dsa", rows),
+    ("compare", "metric"): Effect(COMPARE, f"{COMPARE} --metric pif", rows),
     ("compare", "within"): Effect(f"{COMPARE} current", f"{COMPARE} current --within model", rows),
     ("compare", "task"): Effect(COMPARE, f"{COMPARE} --task flipflop -t bits=2", rows),
     ("compare", "parameters"): Effect(COMPARE, f"{COMPARE} -t probability=1", rows),
@@ -187,13 +187,13 @@ EFFECTS: dict[tuple[str, str], Effect] = {
     ("compare", "rates"): Effect(f"{COMPARE} current", f"{COMPARE} current --rates", rows),
     ("compare", "variance"): Effect(COMPARE, f"{COMPARE} --variance 0.5", column("size_a")),
     ("compare", "seed"): Effect(COMPARE, f"{COMPARE} --seed 1", rows),
-    ("compare", "delay"): Effect(DSA, f"{DSA} --delay 7", column("size_a")),
+    ("compare", "delay"): Effect(DSA, f"{DSA} --delay 2", column("size_a")),
     ("compare", "delay_by"): Effect(DSA, f"{DSA} --delay-by training", chosen("dsa", "delay_choice")),
     ("compare", "max_delay"): Effect(
         f"{DSA} --delay-by training", f"{DSA} --delay-by training --max-delay 1", chosen("dsa", "delays")
     ),
     ("compare", "basis"): Effect(f"{DSA} --delay 1", f"{DSA} --delay 1 --basis pc", column("distance")),
-    ("compare", "starts"): Effect(f"{DSA} --delay 1", f"{DSA} --delay 1 --starts 3", column("starts")),
+    ("compare", "starts"): Effect(f"{DSA} --delay 1", f"{DSA} --delay 1 --starts 40", column("starts")),
     ("compare", "device"): Effect(f"{COMPARE} --device cpu", f"{COMPARE} --device cuda:99", code),
     ("compare", "threads"): Effect(f"{COMPARE} --threads 1", f"{COMPARE} --threads 2", threads, rows),
     ("degeneracy", "comparisons"): Effect(

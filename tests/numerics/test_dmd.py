@@ -127,14 +127,10 @@ def test_whitened_operator_is_the_same_in_any_coordinates_of_the_components(dela
     first = fit_operators(x, delays).operator[0]
     for change in (ortho_group.rvs(4, random_state=8), np.diag([1, 0.1, 5, 0.01]), rng.normal(size=(4, 4))):
         other = fit_operators(x @ change, delays).operator[0]
-        assert np.linalg.svd(other, compute_uv=False) == pytest.approx(
-            np.linalg.svd(first, compute_uv=False), abs=1e-8
-        )
+        assert np.linalg.svd(other, compute_uv=False) == pytest.approx(np.linalg.svd(first, compute_uv=False), abs=1e-8)
         assert moduli(other) == pytest.approx(moduli(first), abs=1e-8)
         # Orthogonally similar matrices have similar symmetric parts.
-        assert np.linalg.eigvalsh(other + other.T) == pytest.approx(
-            np.linalg.eigvalsh(first + first.T), abs=1e-8
-        )
+        assert np.linalg.eigvalsh(other + other.T) == pytest.approx(np.linalg.eigvalsh(first + first.T), abs=1e-8)
 
 
 def test_components_basis_depends_on_scale_where_the_whitened_one_does_not():
@@ -171,9 +167,7 @@ def test_errors_are_those_of_the_naive_regression(delays):
     fitted = fit_operators(x, delays)
     for n in range(2):
         assert fitted.training_error[n] == pytest.approx(one_step_error(x[n], x[n], delays), rel=1e-9)
-        assert fitted.heldout_error[n] == pytest.approx(
-            one_step_error(x[n, ::2], x[n, 1::2], delays), rel=1e-9
-        )
+        assert fitted.heldout_error[n] == pytest.approx(one_step_error(x[n, ::2], x[n, 1::2], delays), rel=1e-9)
     assert np.isnan(fit_operators(x[:, :1], delays).heldout_error).all()
 
 
@@ -224,9 +218,7 @@ def test_directions_without_variance_carry_nothing(noise):
     for operator in (white.operator[0], plain.operator[0]):
         assert moduli(operator)[3:] == pytest.approx(np.sort(eigenvalues), abs=1e-5)
         assert moduli(operator)[:3] == pytest.approx(0, abs=1e-5)
-    before, after = (
-        part.reshape(-1, 6) for part in (delay_embed(x, 2)[0, :, :-1], delay_embed(x, 2)[0, :, 1:])
-    )
+    before, after = (part.reshape(-1, 6) for part in (delay_embed(x, 2)[0, :, :-1], delay_embed(x, 2)[0, :, 1:]))
     least_norm = np.linalg.lstsq(before, after, rcond=1e-6)[0].T
     assert np.abs(plain.operator[0] - least_norm).max() < 1e-5
 

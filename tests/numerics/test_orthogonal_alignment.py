@@ -226,3 +226,11 @@ def test_counts_out_of_range(option: str) -> None:
 
 def test_no_pairs() -> None:
     assert align_orthogonal(np.zeros((0, 3, 3)), np.zeros((0, 3, 3))).distance.shape == (0,)
+
+
+def test_workers_change_nothing() -> None:
+    generator = np.random.default_rng(8)
+    a, b = generator.normal(size=(2, 5, 6, 6))
+    one, three = align_orthogonal(a, b, workers=1), align_orthogonal(a, b, workers=3)
+    np.testing.assert_allclose(one.distance, three.distance, rtol=1e-9)
+    np.testing.assert_array_equal(one.starts, three.starts)

@@ -145,9 +145,7 @@ def test_spread_is_the_formula_and_its_interval_the_naive_bootstrap():
     result = spread(values, 400, np.random.default_rng(1))
     second, fourth = (np.mean((values - values.mean()) ** power) for power in (2, 4))
     assert result.value == pytest.approx(np.std(values, ddof=1), rel=1e-14)
-    assert result.se == pytest.approx(
-        result.value * np.sqrt((fourth / second**2 - 8 / 10) / (4 * 11)), rel=1e-12
-    )
+    assert result.se == pytest.approx(result.value * np.sqrt((fourth / second**2 - 8 / 10) / (4 * 11)), rel=1e-12)
     counts = np.random.default_rng(1).multinomial(11, np.full(11, 1 / 11), size=400)
     sds = [np.std(np.repeat(values, draw), ddof=1) for draw in counts]
     assert (result.ci_low, result.ci_high) == pytest.approx(np.quantile(sds, [0.025, 0.975]), rel=1e-10)

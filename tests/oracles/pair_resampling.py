@@ -7,9 +7,7 @@ import numpy as np
 
 def mean_over_pairs(table, members):
     """Mean of table[i, j] over pairs of distinct networks among `members`, which may repeat."""
-    values = [
-        table[i, j] for i, j in itertools.combinations(members, 2) if i != j and not np.isnan(table[i, j])
-    ]
+    values = [table[i, j] for i, j in itertools.combinations(members, 2) if i != j and not np.isnan(table[i, j])]
     return np.mean(values) if values else np.nan
 
 

@@ -48,8 +48,9 @@ def ascent(a, b, linear, points, weights, steps, tolerance):
     matrix = np.full((units, units), (1 - sum(weights)) / units)
     for point, weight in zip(points, weights, strict=True):
         matrix += weight * np.eye(units)[point]
-    best, value = None, -np.inf
-    for step in range(1, steps + 1):
+    best, value, taken = None, -np.inf, 0
+    while taken < steps:
+        taken += 1
         slope = sum(x @ matrix @ y.T + x.T @ matrix @ y for x, y in zip(a, b, strict=True)) + linear
         toward = linear_sum_assignment(slope, maximize=True)[1]
         end = np.eye(units)[toward]
@@ -64,7 +65,7 @@ def ascent(a, b, linear, points, weights, steps, tolerance):
         if share * (rise + share * bend) <= tolerance * abs(np.sum(slope * matrix)):
             break
         matrix = (1 - share) * matrix + share * end
-    return best, step
+    return best, taken
 
 
 def tabu_search(a, b, linear, start, patience, tenure, tolerance):

@@ -16,10 +16,10 @@ from tests.oracles.canonical_correlation import svcca_distance
 TASK = {"bits": 2, "steps": 8}
 
 
-def network(name, seed=0, units=5, family="vanilla", **rest) -> Checkpoint:
+def network(name, draw=0, units=5, family="vanilla", **rest) -> Checkpoint:
     rate = {"rate": 0.4} if family == "current" else {}
     shape = Architecture(family=family, units=units, inputs=2, outputs=2, gamma=rest.pop("gamma", 1.0), **rate)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(draw)
     held = [{k: rng.normal(size=s).astype(np.float32) for k, s in shape.shapes().items()} for _ in range(2)]
     return Checkpoint(name, shape, *held, **{"task": "flipflop", "task_parameters": TASK, **rest})
 
@@ -27,6 +27,9 @@ def network(name, seed=0, units=5, family="vanilla", **rest) -> Checkpoint:
 def rows(networks, metrics=("svcca",), *args, **options):
     return pa.concat_tables(compare(networks, metrics, *args, **options)).to_pylist()
 
+
+#: Few starts at one delay: the solver has tests of its own.
+QUICK = MetricOptions(delay=1, starts=2)
 
 NETS = [network(name, seed) for seed, name in enumerate("abcd")]
 
@@ -37,7 +40,7 @@ def hidden(net, trials=6, seed=0):
 
 
 def test_each_unordered_pair_once_in_the_order_given():
-    found = rows([NETS[2], NETS[0], NETS[1]], ("svcca", "dsa"), trials=6, options=MetricOptions(delay=1))
+    found = rows([NETS[2], NETS[0], NETS[1]], ("svcca", "dsa"), trials=6, options=QUICK)
     pairs = [(row["metric"], row["a"], row["b"]) for row in found]
     assert pairs == [(m, *p) for m in ("svcca", "dsa") for p in itertools.combinations("cab", 2)]
 
@@ -53,12 +56,11 @@ def test_values_are_the_oracles():
 
 
 def test_a_pairs_distance_does_not_depend_on_its_company():
-    options = MetricOptions(delay=2)
-    alone = rows(NETS[:2], ("svcca", "dsa"), trials=6, options=options)
-    company = rows(NETS, ("svcca", "dsa"), trials=6, options=options)
+    alone = rows(NETS[:2], ("svcca", "dsa"), trials=6, options=QUICK)
+    company = rows(NETS[:3], ("svcca", "dsa"), trials=6, options=QUICK)
     for row in alone:
         (other,) = [r for r in company if (r["a"], r["b"], r["metric"]) == (row["a"], row["b"], row["metric"])]
-        assert row["distance"] == pytest.approx(other["distance"], rel=1e-3, abs=1e-9)
+        assert row["distance"] == pytest.approx(other["distance"], rel=1e-6, abs=1e-9)
 
 
 def test_rates_are_what_the_readout_sees():
@@ -123,7 +125,9 @@ def test_a_network_that_blows_up_has_rows_without_numbers():
     wild = {key: np.full(size, 1e200) for key, size in shape.shapes().items()}
     found = rows([*NETS[:2], Checkpoint("wild", shape, wild, task="flipflop", task_parameters=TASK)], trials=4)
     assert {(row["a"], row["b"]): row["status"] for row in found} == {
-        ("a", "b"): "exact", ("a", "wild"): "diverged", ("b", "wild"): "diverged"
+        ("a", "b"): "exact",
+        ("a", "wild"): "diverged",
+        ("b", "wild"): "diverged",
     }
 
 
@@ -131,31 +135,19 @@ def test_a_network_that_stands_still_has_no_distance():
     still = network("still")
     for value in still.weights.values():
         value.fill(0)
-    found = {row["metric"]: row for row in rows([NETS[0], still], ("svcca", "dsa"), trials=6)}
+    found = {row["metric"]: row for row in rows([NETS[0], still], ("svcca", "dsa"), trials=6, options=QUICK)}
     assert all(row["distance"] is None and row["status"] == "no_variance" for row in found.values())
 
 
 def test_relative_distances():
-    for row in rows(NETS[:3], ("dsa",), trials=10, options=MetricOptions(delay=2)):
+    for row in rows(NETS[:3], ("dsa",), trials=10, options=QUICK):
         assert 0 <= row["relative_distance"] <= 1 + 1e-12
         assert row["lower_bound"] <= row["distance"] + 1e-12
         assert row["starts"] >= row["starts_at_best"] >= 1
     assert {row["relative_distance"] for row in rows(NETS[:2], trials=4)} == {None}
 
 
-def gate_ready() -> bool:
-    """Tell whether matching takes the gates of a cell as an axis."""
-    from rnnkit.numerics.permutation_matching import match_permutation
-
-    try:
-        match_permutation(np.zeros((1, 1, 2, 2)), np.zeros((1, 1, 2, 2)))
-    except InputError:
-        return False
-    return True
-
-
 def test_weights_and_weights_before_training():
-    assert gate_ready()
     nets = [network("a", 0, units=4), network("b", 1, units=4)]
     found = {row["metric"]: row for row in rows(nets, ("pif", "pif-initial"))}
     for name, held in (("pif", "weights"), ("pif-initial", "initial")):
@@ -170,7 +162,6 @@ def test_weights_and_weights_before_training():
 
 
 def test_weights_that_cannot_be_compared():
-    assert gate_ready()
     bare = Checkpoint("bare", NETS[0].architecture, NETS[0].weights)
     statuses = {row["status"] for row in rows([NETS[1], bare], ("pif-initial",))}
     assert statuses == {"no_initial_weights"}
@@ -181,7 +172,6 @@ def test_weights_that_cannot_be_compared():
 
 
 def test_initial_weights_that_are_no_numbers():
-    assert gate_ready()
     bad = network("bad", 3)
     bad.initial["recurrent.weight"][0, 0] = np.inf
     found = {(row["a"], row["b"]): row for row in rows([*NETS[:2], bad], ("pif-initial",))}
@@ -199,9 +189,10 @@ def test_converged_says_whether_both_did():
 def test_progress_and_report():
     seen, chosen = [], {}
     parts = compare(
-        NETS,
+        NETS[:3],
         ("dsa", "svcca"),
         trials=8,
+        options=MetricOptions(max_delay=2, starts=1),
         progress=lambda done, total: seen.append((done, total)),
         report=lambda name, found: chosen.update({name: found}),
     )
@@ -209,8 +200,8 @@ def test_progress_and_report():
     assert chosen["dsa"]["delays"] >= 1
     assert chosen["dsa"]["delay_choice"] == "heldout"
     list(parts)
-    assert first.num_rows == 6
-    assert seen == [(6, 12), (12, 12)]
+    assert first.num_rows == 3
+    assert seen == [(3, 6), (6, 6)]
 
 
 def test_too_few_networks():

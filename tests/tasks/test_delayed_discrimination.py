@@ -21,9 +21,7 @@ def sample(task, trials, seed=0):
 
 def delay_of(inputs: np.ndarray, pulsed: bool) -> int:
     """Steps between the nominal and the actual onset of the second pulse of one trial, (steps, inputs)."""
-    second = (
-        inputs[:, inputs.shape[1] // 2] if pulsed else np.where(np.arange(len(inputs)) < 10, 0, inputs[:, 0])
-    )
+    second = inputs[:, inputs.shape[1] // 2] if pulsed else np.where(np.arange(len(inputs)) < 10, 0, inputs[:, 0])
     return int(np.flatnonzero(second)[0]) - (15 if pulsed else 10)
 
 
@@ -135,9 +133,7 @@ def test_timeline_decides_what_is_not_given():
     assert (PULSED.delay_min, PULSED.delay_max, PULSED.amplitudes, PULSED.steps) == (0, 19, "integer", 60)
     assert DelayedDiscrimination(delay_max=30).steps == 70
     assert DelayedDiscrimination(delay_max=30, steps=50).steps == 50
-    given_all = DelayedDiscrimination(
-        timeline="pulsed", delay_min=5, delay_max=20, amplitudes="real", steps=60
-    )
+    given_all = DelayedDiscrimination(timeline="pulsed", delay_min=5, delay_max=20, amplitudes="real", steps=60)
     assert (given_all.delay_min, given_all.delay_max, given_all.amplitudes) == (5, 20, "real")
     assert (STANDARD.inputs, PULSED.inputs, STANDARD.outputs, PULSED.outputs) == (1, 2, 1, 1)
 
@@ -182,9 +178,7 @@ def test_out_of_distribution_doubles_the_delay_and_keeps_the_longest_delay_answe
     assert (ood.delay_min, ood.delay_max, ood.steps, ood.amplitudes) == (0, 38, 79, "integer")
     assert ((sample(ood, 300).targets != 0).sum(axis=2) == 5).all()
     longer = DelayedDiscrimination(delay_max=10, steps=70, channels=2, auxiliary=True)
-    assert longer.ood() == DelayedDiscrimination(
-        delay_min=10, delay_max=20, steps=80, channels=2, auxiliary=True
-    )
+    assert longer.ood() == DelayedDiscrimination(delay_min=10, delay_max=20, steps=80, channels=2, auxiliary=True)
 
 
 def test_accuracy_is_of_the_mean_over_the_response():

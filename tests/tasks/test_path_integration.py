@@ -197,9 +197,7 @@ def test_noise_is_on_every_input_and_on_nothing_else():
     noise = (noisy.inputs - quiet.inputs)[0].reshape(-1, noisy.inputs.shape[-1])
     np.testing.assert_allclose(noise.std(axis=0), 0.01, rtol=4 / np.sqrt(2 * len(noise)))
     assert (abs(noise.mean(axis=0)) < 4 * 0.01 / np.sqrt(len(noise))).all()
-    assert np.median(abs(sample(PathIntegration(), 10).inputs[:, :, 1:, 3:])) == pytest.approx(
-        6.745e-5, rel=0.1
-    )
+    assert np.median(abs(sample(PathIntegration(), 10).inputs[:, :, 1:, 3:])) == pytest.approx(6.745e-5, rel=0.1)
 
 
 def test_arenas_are_independent():

@@ -21,7 +21,9 @@ from rnnkit.training.plans import plan_networks
 TASK = {"bits": 3, "steps": 30}
 
 
-def _probe(family: str, arrays: list[dict[str, NDArray[np.float32]]], units: int, gamma: float) -> tuple[torch.Tensor, ...]:
+def _probe(
+    family: str, arrays: list[dict[str, NDArray[np.float32]]], units: int, gamma: float
+) -> tuple[torch.Tensor, ...]:
     """Pre-activations (h of mup, the drive of vanilla) and outputs on fixed trials, networks stacked."""
     plan = plan_networks("flipflop", TASK, {"model": family, "units": units, "gamma": gamma}, [0])[0]
     model = make_model(plan.architecture)
