@@ -1,6 +1,8 @@
 """Imports point downwards only."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,6 +105,14 @@ def test_the_order_has_no_circle():
 def test_no_printing_below_the_command_line(path):
     calls = [node.func for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
     assert not [call for call in calls if isinstance(call, ast.Name) and call.id in ("print", "open", "input")]
+
+
+@pytest.mark.parametrize("first", ["", "import rnnkit.stages.info, rnnkit.stages.compare, rnnkit.stages.rollout"])
+def test_a_stages_name_is_its_function_whatever_was_imported_before(first):
+    code = f"{first}\nfrom rnnkit.stages import info, compare, summary, rollout\n"
+    code += "import rnnkit.stages as s\nfor f in (info, compare, summary, rollout, s.rollout): print(f.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split() == ["info", "compare", "summary", "rollout", "rollout"]
 
 
 def test_every_stage_is_importable_from_one_place():

@@ -40,7 +40,8 @@ def read_inputs(source: Path | IO[bytes]) -> NDArray[np.float32]:
     if not np.issubdtype(values.dtype, np.number) or np.iscomplexobj(values):
         raise InputError(where, f"inputs have type {values.dtype}", "store real numbers")
     with np.errstate(over="ignore"):
-        inputs = np.ascontiguousarray(values, dtype=np.float32)
+        # A copy: what pyarrow gives cannot be written to, and PyTorch warns of such arrays.
+        inputs = np.array(values, dtype=np.float32, order="C")
     if not np.isfinite(inputs).all():
         raise InputError(where, "inputs hold NaN, infinity or what float32 cannot hold", "give finite numbers")
     return inputs
@@ -48,10 +49,11 @@ def read_inputs(source: Path | IO[bytes]) -> NDArray[np.float32]:
 
 def _from_arrays(path: Path) -> NDArray[np.generic]:
     try:
-        held = np.load(path, allow_pickle=False)
-        if isinstance(held, np.ndarray):
-            raise InputError(str(path), "is an .npy file", "save it with numpy.savez")
-        with held:
+        # Opened here: np.load leaves a damaged file open.
+        with path.open("rb") as handle:
+            held = np.load(handle, allow_pickle=False)
+            if isinstance(held, np.ndarray):
+                raise InputError(str(path), "is an .npy file", "save it with numpy.savez")
             names = list(held)
             name = "inputs" if "inputs" in names else names[0] if len(names) == 1 else None
             if name is None:

@@ -20,10 +20,10 @@ def compiled(function: Callable[_Arguments, _Result]) -> Callable[_Arguments, _R
     """Compile a function at its first call and keep the result on disk; it runs outside the interpreter's lock.
 
     The stored code is renewed when the function's own file changes: functions that call each other belong
-    in one file.
+    in one file. Write loops rather than assignments to slices, which take seconds to compile.
     """
     try:
-        made = njit(cache=True, nogil=True, fastmath=_FAST)(function)
+        made = njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")(function)
     except RuntimeError:  # no directory to keep it in
-        made = njit(nogil=True, fastmath=_FAST)(function)
+        made = njit(nogil=True, fastmath=_FAST, error_model="numpy")(function)
     return cast(Callable[_Arguments, _Result], made)

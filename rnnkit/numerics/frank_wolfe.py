@@ -119,7 +119,7 @@ def _climb(
     inner = right.shape[0] + _BLOCK
     rows, index, held = np.zeros((inner, units), np.float32), np.zeros(inner, np.int64), np.full(units, -1)
     end = np.zeros((left.shape[0], units), np.float32)
-    end[:units] = linear
+    _mix(end, linear, 0.0, 1.0)
     slope = np.zeros((units, units), np.float32)
     rest = 1.0
     for k in range(len(weights)):
@@ -144,7 +144,8 @@ def _climb(
         reached = (end_along + end_fixed) / 2
         if reached > value:
             value = reached
-            best[:] = toward
+            for i in range(units):
+                best[i] = toward[i]
         # f(P + t (Q - P)) = f(P) + rise t + bend t^2
         rise = forth - along
         bend = (end_along - 2 * forth + end_fixed - fixed + along) / 2
@@ -268,9 +269,11 @@ def _advance(
                 inner += 1
     while inner % _BLOCK:
         index[inner] = 0
-        rows[inner] = 0
+        for k in range(units):
+            rows[inner, k] = 0
         inner += 1
-    held[:] = permutation
+    for j in range(units):
+        held[j] = permutation[j]
     for i in range(0, left.shape[0], _BLOCK):
         for j in range(0, inner, _BLOCK):
             p, q, r, s = index[j], index[j + 1], index[j + 2], index[j + 3]
@@ -290,8 +293,9 @@ def _advance(
 def _mix(slope: Real, other: Real, keep: float, share: float) -> None:
     """Keep so much of a matrix and add a share of another."""
     kept, weight = np.float32(keep), np.float32(share)
-    for i in range(len(slope)):
-        for j in range(len(slope)):
+    units = slope.shape[1]  # either may have rows to fill up blocks below
+    for i in range(units):
+        for j in range(units):
             slope[i, j] = kept * slope[i, j] + weight * other[i, j]
 
 

@@ -172,8 +172,8 @@ def _exchange(
     above, made, since = 0.0, 0, 0  # above: what has been gained, or less, since the best was met
     while True:
         # largest by columns: the compiler makes vectors of that, and none of a search along a row
-        top[:] = -np.inf
-        top_free[:] = -np.inf
+        for j in range(units):
+            top[j] = top_free[j] = -np.inf
         for i in range(units):
             for j in range(units):
                 gain = gains[i, j]
@@ -230,5 +230,6 @@ def _exchange(
                 barred[i, j] = barred[j, i] = min(apart[i, j], apart[j, i])
         since += 1
         if improving:
-            best[:] = permutation
+            for j in range(units):
+                best[j] = permutation[j]
             above, since = 0.0, 0

@@ -5,7 +5,9 @@ The functions are imported when they are first asked for, so that this package c
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 __all__ = [
@@ -37,11 +39,20 @@ _WHERE = {
 }
 
 
+class _Stages(ModuleType):
+    """This package: a stage's name is its function, also once the module of the same name was imported."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        # The import system binds a submodule to its package, over whatever had that name.
+        super().__setattr__(name, getattr(value, name) if name in _WHERE and isinstance(value, ModuleType) else value)
+
+
+sys.modules[__name__].__class__ = _Stages
+
+
 def __getattr__(name: str) -> Any:
     """Import a stage when it is first asked for (PEP 562)."""
     if name not in _WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = import_module(_WHERE[name])
-    # Importing a module of a stage's own name binds the module here: bind the functions over it.
-    globals().update({stage: getattr(module, stage) for stage, where in _WHERE.items() if where == _WHERE[name]})
+    globals()[name] = getattr(import_module(_WHERE[name]), name)
     return globals()[name]

@@ -313,3 +313,8 @@ def test_inputs_from_standard_input(desk):
     assert again.table().equals(table)
     shown = run_cli("info", "-", stdin=sample).out.decode()
     assert "sample table, 24 rows" in shown
+
+
+def test_inputs_of_one_trial(desk):
+    sample = run_cli("sample", "flipflop", "-t", "bits=2", "-t", "steps=6", "--trials", 1).out
+    assert run_cli(*ROLLOUT.split(), "--inputs", "-", stdin=sample).table().num_rows == 3 * 6

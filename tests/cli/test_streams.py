@@ -52,8 +52,8 @@ def test_the_pipeline_of_the_contract(tmp_path):
 @pytest.mark.parametrize(
     "line",
     [
-        "rnnkit sample flipflop --trials 20000 --format csv | head -n 2",
-        "rnnkit sample flipflop --trials 20000 | head -c 4",
+        "rnnkit sample flipflop --trials 1000 --format csv | head -n 2",
+        "rnnkit sample flipflop --trials 2000 | head -c 4",
         "rnnkit rollout ckpts --trials 2000 --format jsonl | head -n 1",
         "rnnkit compare ckpts/*.safetensors --metric svcca | head -c 0",
         "rnnkit tasks | head -n 1",

@@ -112,8 +112,9 @@ def test_distance_is_that_of_the_permutation():
     np.testing.assert_allclose(found.distance[0] ** 2, square, rtol=1e-13)
 
 
-def test_labels_and_order_do_not_matter():
-    a, b = random_weights(0, 1, 24), random_weights(1, 1, 24)
+@pytest.mark.parametrize("gates", [1, 3])
+def test_labels_and_order_do_not_matter(gates):
+    a, b = np.random.default_rng(gates).normal(size=(2, 1, gates, 24, 24))
     x, y = np.random.default_rng(2).normal(size=(2, 1, 24, 2))
     first, second = np.random.default_rng(3).permuted(np.tile(np.arange(24), (2, 1)), axis=1)
     found = match_permutation(a, b, linear_a=x, linear_b=y, **SMALL)
