@@ -104,9 +104,7 @@ class Dsa(Metric):
         a = prepared.operator[[pairs[k][0] for k in good]]
         b = prepared.operator[[pairs[k][1] for k in good]]
         extra: dict[str, Any] = {} if options.starts is None else {"starts": options.starts}
-        found = align_orthogonal(
-            a, b, seed=options.seed, device=options.device, workers=options.threads, **extra
-        )
+        found = align_orthogonal(a, b, seed=options.seed, device=options.device, workers=options.threads, **extra)
         norm = np.sqrt((a**2).sum((1, 2)) + (b**2).sum((1, 2)))
         for place, k in enumerate(good):
             rows[k] = PairDistance(

@@ -63,6 +63,14 @@ def _plan_digest(plans: Sequence[NetworkPlan]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def _read_digest(plan_file: Path) -> str:
+    """Return the digest of the run that was interrupted."""
+    try:
+        return str(json.loads(plan_file.read_text())["digest"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise FileError(str(plan_file), "is damaged", "start again with --overwrite") from error
+
+
 class TrainingFolder:
     """Where a run's networks, table and state are written.
 
@@ -99,8 +107,10 @@ class TrainingFolder:
         self.complete = resume and len(existing) == len(plans) and not plan_file.exists()
         if self.complete:
             return
+        for leftover in (*path.glob(".*.part"), *self._state.glob(".*.part")):  # of a run that was killed
+            leftover.unlink(missing_ok=True)
         if resume and plan_file.exists():
-            if json.loads(plan_file.read_text())["digest"] != digest:
+            if _read_digest(plan_file) != digest:
                 raise InputError(
                     str(path),
                     "holds an interrupted run with other settings",
@@ -181,7 +191,12 @@ class TrainingFolder:
         if not path.exists():
             return None
         arrays, strings = read_safetensors(path)
-        held = json.loads(strings["state"])
+        try:
+            return self._state_of(group, arrays, json.loads(strings["state"]))
+        except (ValueError, KeyError, TypeError, IndexError) as error:
+            raise FileError(str(path), "is damaged", "remove it: the group is then trained from the start") from error
+
+    def _state_of(self, group: int, arrays: dict[str, np.ndarray[Any, Any]], held: dict[str, Any]) -> GroupState:
         tensors = {name: torch.from_numpy(value) for name, value in arrays.items()}
         names = [plan.name for plan in self.groups[group]]
         rows = [_row(arrays, names, k) for k in range(len(arrays["rows.network"]))]

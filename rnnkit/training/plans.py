@@ -52,6 +52,8 @@ def parse_seeds(text: str) -> list[int]:
         if low < 0 or high <= low:
             what = "holds a negative seed" if low < 0 else f"holds the empty range '{part}'"
             raise InputError("--seeds", f"'{text}' {what}", fix)
+        if high > 2**63:
+            raise InputError("--seeds", f"'{part}' is beyond 64 bits", "give smaller seeds")
         if high - low > 1_000_000:
             raise InputError("--seeds", f"'{part}' is {high - low} networks", "give fewer")
         seeds += range(low, high)

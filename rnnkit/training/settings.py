@@ -75,12 +75,12 @@ class Settings:
                 option = f"--{name.replace('_', '-')}"
                 raise InputError(option, f"{getattr(self, name)} is too small", "give 1 or more")
         for name in ("patience", "snapshots", "l1", "nuclear", "stop_loss"):
-            if not getattr(self, name) >= 0:
+            if not 0 <= getattr(self, name) < float("inf"):
                 option = f"--{name.replace('_', '-')}"
                 raise InputError(option, f"{getattr(self, name)} is not valid", "give 0 or more")
         if not 0 < self.lr < float("inf"):
             raise InputError("--lr", f"{self.lr} is not a learning rate", "give a positive number")
-        if self.epsilon is not None and not self.epsilon >= 0:
+        if self.epsilon is not None and not 0 <= self.epsilon < float("inf"):
             raise InputError("--epsilon", f"{self.epsilon} is not valid", "give 0 or more")
         for option, value, known in (
             ("--schedule", self.schedule, SCHEDULES),

@@ -51,7 +51,7 @@ def damage(draw):
 
 
 @pytest.mark.parametrize("kind", LINES)
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(damage=damage())
 def test_damaged_files(kind, sound, tmp_path_factory, damage):
     edits, cut = damage

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save_file
 
 from rnnkit.architectures import FAMILIES
 from rnnkit.checkpoints import load_history, load_native
 from rnnkit.devices import choose_device
-from rnnkit.errors import InputError
+from rnnkit.errors import FileError, InputError, RnnkitError
 from rnnkit.provenance import Provenance
 from rnnkit.stages.train import train, train_into
 from rnnkit.training.folder import TrainingFolder
@@ -164,6 +165,31 @@ def _table(path: Path):  # type: ignore[no-untyped-def]
     import pyarrow.parquet as pq
 
     return pq.read_table(path).drop_columns(["seconds"]).replace_schema_metadata(None)
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b'{"digest": 3}', b"\xff"])
+def test_a_damaged_plan_is_refused_with_a_reason(tmp_path: Path, damage: bytes) -> None:
+    plans = plan_networks("flipflop", SHORT, QUICK, [0])
+    folder = TrainingFolder(tmp_path, plans, Provenance(), False, False)
+    next(iter(train_group(plans, torch.device("cpu"), 1)))
+    (tmp_path / ".rnnkit-train" / "plan.json").write_bytes(damage)
+    assert not folder.complete
+    with pytest.raises(RnnkitError):
+        TrainingFolder(tmp_path, plans, Provenance(), True, False)
+
+
+def test_a_damaged_state_is_refused_and_leftovers_are_removed(tmp_path: Path) -> None:
+    plans = plan_networks("flipflop", SHORT, QUICK, [0])
+    folder = TrainingFolder(tmp_path, plans, Provenance(), False, False)
+    report = next(iter(train_group(plans, torch.device("cpu"), 1)))
+    folder.save_state(0, report.state, force=True)
+    (tmp_path / ".x.safetensors.abc.part").write_bytes(b"half")
+    state = tmp_path / ".rnnkit-train" / "group-0000.safetensors"
+    save_file({"flat": np.zeros((1, 3), np.float32)}, state, metadata={"state": "{}"})
+    resumed = TrainingFolder(tmp_path, plans, Provenance(), True, False)
+    assert not list(tmp_path.glob(".*.part"))
+    with pytest.raises(FileError, match="damaged"):
+        resumed.load_state(0)
 
 
 def test_more_threads_change_nothing_but_rounding() -> None:
