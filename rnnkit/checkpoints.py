@@ -91,6 +91,11 @@ class Checkpoint:
             "provenance": dict(self.provenance),
         }
 
+    @property
+    def converged(self) -> bool:
+        """Whether it stopped below its stop loss, or was trained elsewhere."""
+        return self.status in ("converged", "imported")
+
     def bad_tensor(self) -> str | None:
         """Return the name of the first tensor that holds NaN or infinity, or None."""
         for key, value in self.weights.items():

@@ -86,7 +86,7 @@ def tables(ensemble: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tables")
     words = {
         "comparisons": ["compare", ensemble, "--metric", "svcca", "--trials", 5, "--within", "gamma,model"],
-        "summary": ["rollout", ensemble, "--summary", "--ood", "--trials", 6, "--by", "gamma"],
+        "summary": ["rollout", ensemble, "--summary", "--ood", "--trials", 6, "--by", "gamma,model"],
         "sample": ["sample", "flipflop", "-t", "bits=2", "-t", "steps=6", "--trials", 3],
         "rollout": ["rollout", ensemble, "--trials", 3],
     }

@@ -49,6 +49,12 @@ def run(
     inputs: Inputs = None,
     trials: Annotated[int, typer.Option("--trials", min=1, metavar="B", help="Trials common to all networks.")] = 100,
     rates: Annotated[bool, typer.Option("--rates", help="Compare phi(h) instead of h.")] = False,
+    components: Annotated[
+        int | None,
+        typer.Option(
+            "--components", min=1, help="Components of dsa; as --variance asks by default.", show_default=False
+        ),
+    ] = None,
     variance: Annotated[float, typer.Option("--variance", help="Share of variance that components keep.")] = 0.99,
     delay: Annotated[
         int | None,
@@ -92,7 +98,7 @@ def run(
     from rnnkit.stages.evaluation import TaskChoice
 
     where, count = choose_device(device), set_threads(threads)
-    options = MetricOptions(seed, variance, delay, delay_by, max_delay, basis, starts, where, count)
+    options = MetricOptions(seed, variance, components, delay, delay_by, max_delay, basis, starts, where, count)
     loaded = load_all(checkpoints)
     given = open_inputs(inputs)
     settings = {k: v for k, v in dataclasses.asdict(options).items() if k not in ("device", "threads")}

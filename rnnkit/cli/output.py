@@ -22,7 +22,7 @@ _FORMATS = ("parquet", "csv", "jsonl")
 _SHOWN = 20
 
 #: Statuses of rows that are what they should be.
-GOOD = frozenset({"ok", "optimal", "converged", "exact", "budget", "training", "imported", "reached"})
+GOOD = frozenset({"ok", "optimal", "converged", "exact", "budget", "training", "imported", "rank_deficient"})
 
 
 def check_output(out: Path | None, form: str | None) -> tuple[Path | None, str]:

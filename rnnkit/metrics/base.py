@@ -41,6 +41,8 @@ class MetricOptions:
         Of the solvers' random starts.
     variance : float
         Share of the variance that principal components keep.
+    components : int or None
+        Principal components of `dsa`, common to all networks; None for as many as `variance` asks.
     delay : int or None
         Delays of the embedding; None to choose.
     delay_by : str
@@ -56,6 +58,7 @@ class MetricOptions:
 
     seed: int = 0
     variance: float = 0.99
+    components: int | None = None
     delay: int | None = None
     delay_by: str = "heldout"
     max_delay: int = 30

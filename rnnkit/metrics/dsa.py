@@ -25,6 +25,8 @@ class Operators:
     ----------
     operator : (networks, size, size) float64
     status : list of str, by network
+    rank : list of int, by network
+        Directions in which the embedded activity varies; below `size` the status is `rank_deficient`.
     components, delays, size : int
     choice : str
         How the delay came about.
@@ -32,26 +34,43 @@ class Operators:
 
     operator: NDArray[np.float64]
     status: list[str]
+    rank: list[int]
     components: int
     delays: int
     size: int
     choice: str
 
 
-def _project(networks: Sequence[Network], variance: float) -> tuple[list[NDArray[np.float64]], int]:
+def _project(networks: Sequence[Network], options: MetricOptions) -> tuple[list[NDArray[np.float64]], int]:
     """Project every network on the same number of its own leading components.
 
-    The number is the largest that any network needs, at most the units of the smallest.
+    Unless it is given, the number is the largest that any converged network needs (any network, if none has
+    converged), at most the units of the smallest.
     """
     activities = [np.asarray(network.activity)[None] for network in networks]
-    axes = [principal_components(activity, variance) for activity in activities]
-    common = min(max(int(a.counts[0]) for a in axes), min(a.shape[-1] for a in activities))
-    common = max(common, 1)
+    axes = [principal_components(activity, options.variance) for activity in activities]
+    smallest = min(activity.shape[-1] for activity in activities)
+    if options.components is not None and options.components > smallest:
+        what = f"{options.components} components of a network of {smallest} units"
+        raise InputError("--components", what, f"give {smallest} or fewer")
+    needed = [int(axes[k].counts[0]) for k in _leading(networks)]
+    common = options.components or max(1, min(max(needed), smallest))
     return [a.project(activity, common) for a, activity in zip(axes, activities, strict=True)], common
 
 
+def _leading(networks: Sequence[Network]) -> list[int]:
+    """Indices of the networks that dimension and delay are chosen for."""
+    converged = [k for k, network in enumerate(networks) if network.checkpoint.converged]
+    return converged or list(range(len(networks)))
+
+
 def _choose(projected: Sequence[NDArray[np.float64]], components: int, options: MetricOptions) -> tuple[int, str]:
-    """Return the number of delays and how it came about."""
+    """Return the number of delays and how it came about.
+
+    By held-out error only delays count at which every network's embedded activity has full rank: beyond them
+    the error of a nearly deterministic network falls towards nothing, and the operator's size is set by the
+    cut-off of the rank.
+    """
     if options.delay is not None:
         return options.delay, "given"
     shapes = {p.shape for p in projected}
@@ -61,13 +80,27 @@ def _choose(projected: Sequence[NDArray[np.float64]], components: int, options: 
     candidates = [
         d for d in range(1, min(options.max_delay, steps - 1) + 1) if components * d < trials * (steps - d) / 2
     ]
-    if not candidates or trials < 2:
+    if not candidates:
         return 1, "too few rows to choose"
+    if trials < 2 and options.delay_by == "heldout":
+        return 1, "a single trial holds nothing out"
     varying = [p for p in projected if np.ptp(p) > 0]
     if not varying:
         return 1, "no network varies"
     rule = cast(Literal["heldout", "training"], options.delay_by)
-    return choose_delays(np.concatenate(varying), candidates, rule).delays, options.delay_by
+    stacked = np.concatenate(varying)
+    found = choose_delays(stacked, candidates, rule).delays
+    if rule == "training" or _full_rank(stacked, found):
+        return found, options.delay_by
+    below, above = 0, candidates.index(found)  # below: full rank, or the shortest there is
+    while above - below > 1:
+        middle = (below + above) // 2
+        below, above = (middle, above) if _full_rank(stacked, candidates[middle]) else (below, middle)
+    return choose_delays(stacked, candidates[: below + 1], rule).delays, f"{options.delay_by}, full rank"
+
+
+def _full_rank(projected: NDArray[np.float64], delays: int) -> bool:
+    return all(status == "ok" for status in fit_operators(projected, delays).status)
 
 
 class Dsa(Metric):
@@ -75,18 +108,19 @@ class Dsa(Metric):
 
     name = "dsa"
     level = "dynamics"
-    definition = "min over Q in O(n) of |A - Q B Q^T|_F; relative: divided by sqrt(|A|^2 + |B|^2)"
+    definition = "min over Q in O(n) of |A - Q B Q^T|_F; relative: the same of A / |A|_F and B / |B|_F"
     needs_activity = True
 
     def prepare(self, networks: Sequence[Network], options: MetricOptions) -> Operators:
         """Centre, project, embed and fit (specification "degeneracy", 5.3)."""
-        projected, components = _project(networks, options.variance)
-        delays, choice = _choose(projected, components, options)
+        projected, components = _project(networks, options)
+        delays, choice = _choose([projected[k] for k in _leading(networks)], components, options)
         basis = cast(Literal["whitened", "pc"], options.basis)
         fits = [fit_operators(p, delays, basis) for p in projected]
         return Operators(
             np.concatenate([fit.operator for fit in fits]),
             [fit.status[0] for fit in fits],
+            [int(fit.rank[0]) for fit in fits],
             components,
             delays,
             components * delays,
@@ -105,17 +139,24 @@ class Dsa(Metric):
         b = prepared.operator[[pairs[k][1] for k in good]]
         extra: dict[str, Any] = {} if options.starts is None else {"starts": options.starts}
         found = align_orthogonal(a, b, seed=options.seed, device=options.device, workers=options.threads, **extra)
-        norm = np.sqrt((a**2).sum((1, 2)) + (b**2).sum((1, 2)))
+        norms = [np.linalg.norm(operator, axis=(1, 2)) for operator in (a, b)]
+        # The rotation that is best for A and B is best for their multiples too.
+        with np.errstate(invalid="ignore", divide="ignore"):
+            first, second = (x / norm[:, None, None] for x, norm in zip((a, b), norms, strict=True))
+        turned = found.rotation @ second @ found.rotation.transpose(0, 2, 1)
+        relative = np.linalg.norm(first - turned, axis=(1, 2))
         for place, k in enumerate(good):
+            i, j = pairs[k]
+            deficient = "rank_deficient" in (prepared.status[i], prepared.status[j])
             rows[k] = PairDistance(
                 float(found.distance[place]),
-                str(found.status[place]),
+                "rank_deficient" if deficient else str(found.status[place]),
                 lower_bound=float(found.lower_bound[place]),
-                relative=float(found.distance[place] / norm[place]) if norm[place] > 0 else float("nan"),
+                relative=float(relative[place]),
                 starts=int(found.starts[place]),
                 starts_at_best=int(found.starts_at_best[place]),
-                size_a=prepared.size,
-                size_b=prepared.size,
+                size_a=prepared.rank[i],
+                size_b=prepared.rank[j],
             )
         return rows
 
@@ -125,7 +166,8 @@ class Dsa(Metric):
             "components": prepared.components,
             "delays": prepared.delays,
             "delay_choice": prepared.choice,
-            "operator_status": sorted(set(prepared.status)),
+            "size": prepared.size,
+            "rank_deficient": prepared.status.count("rank_deficient"),
         }
 
 

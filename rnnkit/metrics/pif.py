@@ -70,7 +70,8 @@ class Pif(Metric):
     def _refusal(self, a: NDArray[np.float64] | None, b: NDArray[np.float64] | None) -> PairDistance:
         if a is None or b is None:
             return PairDistance(float("nan"), "no_initial_weights")
-        return PairDistance(float("nan"), "different_units", size_a=a.shape[-1], size_b=b.shape[-1])
+        different = "different_gates" if a.shape[0] != b.shape[0] else "different_units"
+        return PairDistance(float("nan"), different, size_a=a.shape[-1], size_b=b.shape[-1])
 
 
 class PifInitial(Pif):

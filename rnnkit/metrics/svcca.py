@@ -27,7 +27,9 @@ class SvccaMetric(Metric):
 
     name = "svcca"
     level = "representation"
-    definition = "1 - mean canonical correlation between the principal components that keep 99 % of the variance"
+    definition = (
+        "1 - mean canonical correlation between the principal components that keep 99 % of the variance (--variance)"
+    )
     needs_activity = True
 
     def prepare(self, networks: Sequence[Network], options: MetricOptions) -> Bases:

@@ -15,8 +15,9 @@ from rnnkit.checkpoints import Checkpoint
 from rnnkit.errors import InputError
 from rnnkit.metrics import Metric, MetricOptions, Network, PairDistance, get_metric
 from rnnkit.models.ensembles import run_networks
-from rnnkit.stages.evaluation import TaskChoice, check_inputs, flaw, is_converged, same_task, sample_trials
+from rnnkit.stages.evaluation import TaskChoice, check_inputs, flaw, same_task, sample_trials
 from rnnkit.tables import build, check_group_keys
+from rnnkit.tasks import Task
 
 __all__ = ["compare"]
 
@@ -48,17 +49,27 @@ def _activities(
     """Activity of a group's networks on the same trials, by index."""
     group = [networks[k] for k in members]
     if inputs is None:
-        tasks = {same_task(choice.of(network)): choice.of(network) for network in group}
-        if len(tasks) > 1:
-            raise InputError(
-                f"{group[0].name}, {group[-1].name}",
-                "have different tasks or task parameters, so no common trials",
-                "name one task with --task and -t, or compare --within what differs",
-            )
-        inputs = sample_trials(next(iter(tasks.values())), trials, seed).inputs[0]
+        task = _require_one_task(group, choice)
+        inputs = sample_trials(task, trials, seed).inputs[0]
     check_inputs(group, inputs)
     runs = run_networks(group, inputs, options.device)
     return {members[run.index]: run.rates if rates else run.hidden for run in runs}
+
+
+def _require_one_task(group: Sequence[Checkpoint], choice: TaskChoice) -> Task:
+    """Return the task that all networks of a group share."""
+    tasks: dict[tuple[str, str], tuple[Checkpoint, Task]] = {}
+    for network in group:
+        task = choice.of(network)
+        tasks.setdefault(same_task(task), (network, task))
+    if len(tasks) > 1:
+        first, second, *_ = (network.name for network, _ in tasks.values())
+        raise InputError(
+            f"{first}, {second}",
+            "have different tasks or task parameters",
+            "name one task with --task and -t, or compare --within what differs",
+        )
+    return next(iter(tasks.values()))[1]
 
 
 def _settle(value: float) -> float | None:
@@ -81,7 +92,7 @@ def _row(
         "level": metric.level,
         "relative_distance": _settle(found.relative),
         "per_parameter": _settle(found.per_parameter),
-        "converged": is_converged(a) and is_converged(b),
+        "converged": a.converged and b.converged,
         **{name: None if value < 0 else value for name, value in counts.items()},
     }
 
@@ -147,6 +158,12 @@ def compare(
         raise InputError("compare", what, "give at least two networks that agree in the --within settings")
     flaws = [flaw(network) for network in networks]
     sound = [k for k, status in enumerate(flaws) if status is None]
+    choice = choice or TaskChoice()
+    if inputs is None and choice.name is None:
+        for members in groups.values():
+            doing = [networks[k] for k in members if networks[k].task is not None]
+            if doing:
+                _require_one_task(doing, choice)
     if not sound:
         raise InputError(networks[0].name, f"tensor '{networks[0].bad_tensor()}' holds NaN or infinity", "mend it")
     activity: dict[int, NDArray[np.float64]] = {}
@@ -154,7 +171,7 @@ def compare(
         for members in groups.values():
             usable = [k for k in members if flaws[k] is None]
             if usable:
-                drawn = _activities(networks, usable, choice or TaskChoice(), inputs, trials, seed, rates, options)
+                drawn = _activities(networks, usable, choice, inputs, trials, seed, rates, options)
                 activity |= drawn
         for k in list(sound):
             if not np.isfinite(activity[k]).all():

@@ -16,6 +16,8 @@ from rnnkit.tables import build, check_group_keys, group_columns
 
 __all__ = ["degeneracy"]
 
+_NONE_CONVERGED = "none_converged"
+
 _FORMS = (("distance", ""), ("relative_distance", "-relative"), ("per_parameter", "-per-parameter"))
 
 
@@ -139,7 +141,7 @@ def degeneracy(
     summary : pyarrow.Table, optional
         Of schema `summary`, with rows of condition `ood`.
     by : sequence of str, optional
-        Columns to group by; by default the group columns the tables hold.
+        Columns to group by; by default every group column that a table holds; both must hold it.
     include_unconverged : bool
         Also count networks that did not get below their stop loss.
     bootstrap : int
@@ -165,7 +167,6 @@ def degeneracy(
     held = [(t, n) for t, n in ((comparisons, "comparisons"), (summary, "summary")) if t is not None]
     if by is None:
         by = sorted({key for table, name in held for key in group_columns(table, name)})
-        by = [key for key in by if all(key in (*group_columns(table, name), "task") for table, name in held)]
     check_group_keys("degeneracy", by)
     rows: list[dict[str, Any]] = []
     for table, name in held:
@@ -173,16 +174,36 @@ def degeneracy(
         if name == "summary" and "ood" not in table.column("condition").to_pylist():
             raise InputError("--summary", "holds no rows of condition 'ood'", "write it with rollout --summary --ood")
         frame = table.to_pandas()
-        if not include_unconverged:
-            frame = frame[frame["converged"]]
         parts = frame.groupby(list(by), sort=False, dropna=False) if by else [((), frame)]
         for key, part in parts:
             keys = {name: str(value) if value == value else None for name, value in zip(by, key, strict=True)}
-            make = _pair_rows if name == "comparisons" else _behaviour_rows
-            if len(part):
-                rows += make(part, keys, bootstrap, seed)
-    if not rows:
-        raise InputError(
-            "degeneracy", "no row is left: no network got below its stop loss", "add --include-unconverged"
-        )
+            if name == "summary":
+                _require_one_task(part)
+            counted = part if include_unconverged else part[part["converged"]]
+            if not len(counted):
+                rows += _empty_rows(part, keys, name)
+            else:
+                rows += (_pair_rows if name == "comparisons" else _behaviour_rows)(counted, keys, bootstrap, seed)
+    if all(row["status"] == _NONE_CONVERGED for row in rows):
+        raise InputError("--comparisons", "no network got below its stop loss", "add --include-unconverged")
     return build("degeneracy", rows, by)
+
+
+def _require_one_task(frame: pd.DataFrame) -> None:
+    tasks = (frame["task"] + " " + frame["task_parameters"]).unique()
+    if len(tasks) > 1:
+        raise InputError(
+            "--summary",
+            f"a group holds different tasks: {tasks[0]}; {tasks[1]}",
+            "write both tables with what differs (compare --within, rollout --summary --by)",
+        )
+
+
+def _empty_rows(frame: pd.DataFrame, keys: dict[str, str | None], name: str) -> list[dict[str, Any]]:
+    """Rows without numbers of a group in which no network converged."""
+    nan = float("nan")
+    empty = Estimate(nan, nan, nan, nan, 0, len(frame))
+    kinds = frame[["level", "metric"]].drop_duplicates().itertuples(index=False) if name == "comparisons" else ()
+    rows = [_row(keys, str(level), str(metric), empty) for level, metric in kinds]
+    rows = rows or [_row(keys, "behaviour", "ood-loss", empty)]
+    return [{**row, "status": _NONE_CONVERGED} for row in rows]

@@ -14,7 +14,7 @@ from rnnkit.errors import InputError
 from rnnkit.random_streams import stream
 from rnnkit.tasks import Task, Trials, make_task, override, task_parameters
 
-__all__ = ["TaskChoice", "check_inputs", "flaw", "is_converged", "sample_trials"]
+__all__ = ["TaskChoice", "check_inputs", "flaw", "sample_trials"]
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,6 @@ def flaw(network: Checkpoint) -> str | None:
     """Return the status of a network that cannot be run, or None: weights that are NaN or infinite."""
     tensor = network.bad_tensor()
     return None if tensor is None else f"not_finite:{tensor}"
-
-
-def is_converged(network: Checkpoint) -> bool:
-    """Tell whether a network stopped below its stop loss, or was trained elsewhere."""
-    return network.status in ("converged", "imported")
 
 
 def check_inputs(networks: Sequence[Checkpoint], inputs: NDArray[np.float32]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,9 +15,9 @@ from rnnkit.checkpoints import Checkpoint
 from rnnkit.errors import InputError
 from rnnkit.models.ensembles import Run, run_networks
 from rnnkit.schemas import get_schema
-from rnnkit.stages.evaluation import TaskChoice, check_inputs, flaw, is_converged, same_task, sample_trials
+from rnnkit.stages.evaluation import TaskChoice, check_inputs, flaw, same_task, sample_trials
 from rnnkit.tables import arrow_schema, build, check_group_keys
-from rnnkit.tasks import Task, Trials
+from rnnkit.tasks import Task, Trials, task_parameters
 
 __all__ = ["rollout", "summary"]
 
@@ -145,11 +146,12 @@ def rollout(
 
 
 def _score(task: Task, trials: Trials, run: Run) -> dict[str, Any]:
-    """Loss, fraction of variance unexplained and accuracy of one run."""
-    target = trials.targets[0].astype(np.float64)
+    """Loss, fraction of variance unexplained and accuracy of one run, auxiliary outputs left out."""
+    main = task.main_outputs
+    target = trials.targets[0, ..., :main].astype(np.float64)
     # What overflows here is found below: such a network has diverged.
     with np.errstate(over="ignore", invalid="ignore"):
-        square = (run.outputs - target) ** 2
+        square = (run.outputs[..., :main] - target) ** 2
         outputs = run.outputs.astype(np.float32)
     weight = np.ones(square.shape[:2]) if trials.mask is None else trials.mask[0].astype(np.float64)
     weight = np.broadcast_to(weight[..., None], square.shape)
@@ -192,8 +194,9 @@ def summary(
     Returns
     -------
     pyarrow.Table
-        Of schema `summary`: loss is the mean squared error, weighted by the task's mask; fvu divides it by
-        the variance of the target about its mean per output.
+        Of schema `summary`: loss is the mean squared error over the task's own outputs (auxiliary ones left
+        out, as in the training loss), weighted by its mask; fvu divides it by the variance of the target
+        about its mean per output.
     """
     check_group_keys("summary", by)
     _require_sound(networks)
@@ -212,10 +215,11 @@ def summary(
                     "condition": condition,
                     **{key: str(network.setting(key)) for key in by},
                     "task": task.name,
+                    "task_parameters": json.dumps(task_parameters(task), sort_keys=True),
                     "trials": trials,
                     "steps": steps,
                     "training_loss": network.losses.get("training"),
-                    "converged": is_converged(network),
+                    "converged": network.converged,
                     "status": flaw(network),
                     **scores.get(network.name, {}),
                 }

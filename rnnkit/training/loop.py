@@ -354,7 +354,7 @@ def train_group(
                 if not finite:
                     state.flat[k] = before[k]
                 every = plan.settings.snapshots
-                if every and (state.epoch % every == 0 or status != "training"):
+                if every and finite and (state.epoch % every == 0 or status != "training"):
                     state.snapshots[k].append(state.flat[k].clone())
                     record.snapshot_steps.append(state.epoch * plan.settings.steps_per_epoch)
                 rows.append(

@@ -14,13 +14,12 @@ from rnnkit.models.current import Current
 __all__ = ["add_penalty_gradients"]
 
 
-def _by_matrix(model: Model, l1: Tensor, nuclear: Tensor, matrix: Tensor) -> Tensor:
-    """Gradient of l1 |W|_1 + nuclear |W|_* by a matrix (networks, rows, columns), sign(0) = 0."""
+def _by_matrix(l1: Tensor, nuclear: Tensor, matrix: Tensor, gates: int = 1) -> Tensor:
+    """Gradient of l1 |W|_1 + nuclear |W|_* by a matrix (networks, gates * rows, columns), sign(0) = 0."""
     gradient = torch.zeros_like(matrix)
     if bool(l1.any()):
         gradient += l1[:, None, None] * matrix.sign()
     if bool(nuclear.any()):
-        gates = max(1, matrix.shape[1] // model.architecture.units) if model.architecture.spec.gates > 1 else 1
         blocks = matrix.unflatten(1, (gates, -1))
         # A network that diverged must not stop the others' decomposition; it is dealt with at the epoch's end.
         left, _, right = torch.linalg.svd(torch.nan_to_num(blocks, 0.0, 0.0, 0.0), full_matrices=False)
@@ -44,11 +43,12 @@ def add_penalty_gradients(
     """
     if not bool(l1.any()) and not bool(nuclear.any()):
         return
+    gates = model.architecture.spec.gates
     if model.architecture.spec.low_rank:
         units = model.architecture.units
         left, right = weights["recurrent.left"], weights["recurrent.right"]
         effective = left @ right.transpose(1, 2) / units
-        gradient = _by_matrix(model, l1, nuclear, effective) / units
+        gradient = _by_matrix(l1, nuclear, effective) / units
         grads["recurrent.left"] += gradient @ right
         grads["recurrent.right"] += gradient.transpose(1, 2) @ left
     else:
@@ -57,7 +57,7 @@ def add_penalty_gradients(
         if isinstance(model, Current):
             recurrent = model.effective(weights)["recurrent"]
             scale = 1.0 / model.architecture.units if model.family == "mup" else 1.0
-        grads["recurrent.weight"].add_(_by_matrix(model, l1, nuclear, recurrent), alpha=scale)
+        grads["recurrent.weight"].add_(_by_matrix(l1, nuclear, recurrent, gates), alpha=scale)
     if everywhere:
         for name in ("input.weight", "readout.weight"):
-            grads[name] += _by_matrix(model, l1, nuclear, weights[name])
+            grads[name] += _by_matrix(l1, nuclear, weights[name], gates if name == "input.weight" else 1)

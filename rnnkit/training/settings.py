@@ -80,8 +80,8 @@ class Settings:
                 raise InputError(option, f"{getattr(self, name)} is not valid", "give 0 or more")
         if not 0 < self.lr < float("inf"):
             raise InputError("--lr", f"{self.lr} is not a learning rate", "give a positive number")
-        if self.epsilon is not None and not 0 <= self.epsilon < float("inf"):
-            raise InputError("--epsilon", f"{self.epsilon} is not valid", "give 0 or more")
+        if self.epsilon is not None and not 0 < self.epsilon < float("inf"):
+            raise InputError("--epsilon", f"{self.epsilon} is not valid", "give a positive number")
         for option, value, known in (
             ("--schedule", self.schedule, SCHEDULES),
             ("--stop-on", self.stop_on, ("main", "all")),

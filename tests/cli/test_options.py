@@ -187,6 +187,7 @@ EFFECTS: dict[tuple[str, str], Effect] = {
     ("compare", "rates"): Effect(f"{COMPARE} current", f"{COMPARE} current --rates", rows),
     ("compare", "variance"): Effect(COMPARE, f"{COMPARE} --variance 0.5", column("size_a")),
     ("compare", "seed"): Effect(COMPARE, f"{COMPARE} --seed 1", rows),
+    ("compare", "components"): Effect(f"{DSA} --delay 1", f"{DSA} --delay 1 --components 1", column("size_a")),
     ("compare", "delay"): Effect(DSA, f"{DSA} --delay 2", column("size_a")),
     ("compare", "delay_by"): Effect(DSA, f"{DSA} --delay-by training", chosen("dsa", "delay_choice")),
     ("compare", "max_delay"): Effect(

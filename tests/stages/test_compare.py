@@ -97,7 +97,7 @@ def test_groups_may_have_tasks_of_their_own():
     short, long = {**TASK, "steps": 6}, {**TASK, "steps": 12}
     nets = [network(f"n{k}", k, task_parameters=p) for k, p in enumerate((short, short, long, long))]
     assert len(rows(nets, trials=4, within=["steps"])) == 2
-    with pytest.raises(InputError, match="n0, n3: have different tasks or task parameters"):
+    with pytest.raises(InputError, match="n0, n2: have different tasks or task parameters"):
         rows(nets, trials=4)
     # What one metric refuses leaves no rows of another.
     parts = compare(nets, ("svcca", "dsa"), trials=4, within=["steps"])

@@ -11,7 +11,7 @@ from rnnkit.tables import build
 from tests.oracles.pair_resampling import jackknife_error, mean_over_pairs
 
 PAIR = {"metric": "dsa", "level": "dynamics", "status": "optimal", "seconds": 0.0, "converged": True}
-NETWORK = {"task": "flipflop", "trials": 10, "steps": 5, "converged": True, "status": "ok"}
+NETWORK = {"task": "flipflop", "task_parameters": "{}", "trials": 10, "steps": 5, "converged": True, "status": "ok"}
 
 
 def symmetric(n, seed=0):
@@ -116,7 +116,7 @@ def test_unconverged_networks_count_only_when_asked():
     table = pa.concat_tables([good, bad])
     assert found(table)["dsa"]["networks"] == 4
     assert found(table, include_unconverged=True)["dsa"]["networks"] == 7
-    with pytest.raises(InputError, match=r"no row is left: .* \(add --include-unconverged\)"):
+    with pytest.raises(InputError, match=r"no network got below .* \(add --include-unconverged\)"):
         degeneracy(bad)
 
 
@@ -178,12 +178,36 @@ def test_a_group_without_ood_rows_is_flagged():
 def test_both_tables_share_their_groups():
     pairs = comparisons(symmetric(3), extra=["gamma", "lr"], gamma="1", lr="2")
     losses = summary([0.1, 0.2, 0.4], extra=["gamma"], gamma="1")
-    table = degeneracy(pairs, losses)
+    with pytest.raises(InputError, match="the summary table has no column 'lr'"):
+        degeneracy(pairs, losses)
+    table = degeneracy(pairs, losses, ["gamma"])
     assert table.column_names[:3] == ["level", "metric", "gamma"]
     assert "lr" not in table.column_names
     assert degeneracy(losses and pairs, None, ["lr"])["lr"].to_pylist() == ["2"]
     by_task = degeneracy(None, losses, ["task"])
     assert set(by_task["task"].to_pylist()) == {"flipflop"}
+
+
+def test_different_tasks_make_no_group():
+    """Losses on 1 and on 4 bits have no common spread."""
+    rows = [*summary([0.1, 0.2], bits="1", extra=["bits"]).to_pylist()]
+    rows += summary([0.3, 0.4], bits="4", extra=["bits"], prefix="m", task_parameters='{"bits": 4}').to_pylist()
+    table = build("summary", rows, ["bits"])
+    with pytest.raises(InputError, match="a group holds different tasks"):
+        degeneracy(None, table, [])
+    assert set(degeneracy(None, table)["bits"].to_pylist()) == {"1", "4"}
+
+
+def test_a_group_in_which_nothing_converged_keeps_its_rows():
+    pairs = pa.concat_tables(
+        [
+            comparisons(symmetric(3), extra=["g"], g="1"),
+            comparisons(symmetric(3), extra=["g"], g="2", converged=False, prefix="m"),
+        ]
+    )
+    rows = {row["g"]: row for row in degeneracy(pairs).to_pylist()}
+    assert rows["1"]["status"] == "ok"
+    assert (rows["2"]["status"], rows["2"]["value"], rows["2"]["networks"]) == ("none_converged", None, 0)
 
 
 def test_seeds_and_draws():

@@ -69,12 +69,13 @@ def test_penalty_gradients_agree_with_autograd(family: str, everywhere: bool) ->
         acting = model.effective(leaves)["recurrent"]
     else:
         acting = leaves["recurrent.weight"]
-    penalised = [acting] + ([leaves["input.weight"], leaves["readout.weight"]] if everywhere else [])
+    gates = model.architecture.spec.gates
+    penalised = [(acting, gates)]
+    if everywhere:
+        penalised += [(leaves["input.weight"], gates), (leaves["readout.weight"], 1)]
     total = torch.zeros((), dtype=torch.float64)
-    for matrix in penalised:
-        rows = matrix.shape[1]
-        gates = rows // 7 if model.architecture.spec.gates > 1 and rows % 7 == 0 else 1
-        singular = torch.linalg.svdvals(matrix.unflatten(1, (max(gates, 1), -1)))
+    for matrix, blocks in penalised:
+        singular = torch.linalg.svdvals(matrix.unflatten(1, (blocks, -1)))
         total = total + (l1 * matrix.abs().sum((1, 2))).sum() + (nuclear * singular.sum((1, 2))).sum()
     total.backward()
     for name, grad in grads.items():
@@ -153,7 +154,7 @@ def test_vary_that_makes_no_sense(texts: list[str]) -> None:
         {"l1": -1.0},
         {"l1": float("nan")},
         {"nuclear": -1.0},
-        {"epsilon": -1.0},
+        {"epsilon": 0.0},
         {"schedule": "linear"},
         {"stop_on": "none"},
         {"penalty_on": "bias"},
