@@ -1,15 +1,15 @@
 """Training an ensemble against a loop over torch.nn.RNN + Adam: same data, same weights, same steps.
 
 Runs are taken in turn and medians compared; both may use all cores. Each case also checks that the two end at the
-same losses, so that a faster wrong answer would show. Peak memory is the growth of the process's high-water mark
-(Linux only).
+same losses, so that a faster wrong answer would show. Peak memory is what a run adds to a fresh process.
 """
 
 from __future__ import annotations
 
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -82,21 +82,17 @@ def _peer(plans: list[NetworkPlan]) -> list[float]:
     return means
 
 
-def _peak(run: Callable[[], object]) -> float | None:
-    """Growth of the resident set's high-water mark in MiB while `run` runs."""
-    reset, status = Path("/proc/self/clear_refs"), Path("/proc/self/status")
-    try:
-        reset.write_text("5")
-    except OSError:
-        return None
-
-    def high() -> float:
-        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-
-    before = high()
-    run()
-    return high() - before
+def _peak(case: str, run: str) -> float:
+    """Peak memory in MiB that a run adds to a fresh process that has loaded the same code."""
+    code = (
+        "import resource, sys; sys.path.insert(0, sys.argv[1]); import test_training as b\n"
+        "rss = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
+        "plans = b._plans(sys.argv[2]); before = rss()\n"
+        "b._ours(plans, b.set_threads(None)) if sys.argv[3] == 'ours' else b._peer(plans)\n"
+        "print(rss() - before)"
+    )
+    line = [sys.executable, "-c", code, str(Path(__file__).parent), case, run]
+    return float(subprocess.run(line, check=True, capture_output=True, text=True).stdout)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -113,12 +109,12 @@ def test_training(benchmark, case):  # type: ignore[no-untyped-def]
             run()
             times[name].append((time.perf_counter() - started) / (networks * STEPS) * 1e3)
     ours, peer = (statistics.median(times[name]) for name in ("ours", "peer"))
-    memory = {"ours": _peak(lambda: _ours(plans, threads)), "peer": _peak(lambda: _peer(plans))}
+    memory = {run: _peak(case, run) for run in times}
     benchmark.extra_info.update(
         {"ratio": peer / ours, "wanted": wanted, "ours_ms": ours, "peer_ms": peer, "peak_mib": memory}
     )
     print(
         f"\n{case}: ours {ours:.2f} ms, torch.nn.RNN {peer:.2f} ms a network and step, ratio {peer / ours:.2f} "
-        f"(wanted {wanted}), peak memory {memory}"
+        f"(wanted {wanted}), peak memory {memory['ours']:.0f} and {memory['peer']:.0f} MiB"
     )
     benchmark.pedantic(lambda: _ours(plans, threads), rounds=1)
