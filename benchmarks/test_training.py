@@ -23,7 +23,7 @@ from rnnkit.training.loop import train_group
 from rnnkit.training.plans import plan_networks
 from rnnkit.training.settings import NetworkPlan
 
-STEPS = 16
+STEPS = 8
 ROUNDS = 5
 
 #: networks, units, trials in a batch, steps of a trial, and the ratio to reach.
