@@ -1,5 +1,21 @@
-"""`python -m rnnkit`."""
+"""`rnnkit`, and `python -m rnnkit`."""
 
-from rnnkit.cli import main
+import sys
+from typing import NoReturn
 
-main()
+__all__ = ["main"]
+
+
+def main() -> NoReturn:
+    """Run the command line; an interrupt while it is still being imported ends quietly too."""
+    try:
+        from rnnkit.cli import main as run
+
+        run()
+    except KeyboardInterrupt:
+        sys.stderr.write("rnnkit: interrupted\n")
+        raise SystemExit(130) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -128,4 +128,8 @@ def run(
             raise FileError(str(target), "exists already", "add --overwrite or choose another folder")
     for network, target in zip(networks, targets, strict=True):
         save_native(network, target)
+    for network in networks:
+        tensor = network.bad_tensor()
+        if tensor is not None:
+            talk.say(f"{network.name}: tensor '{tensor}' holds NaN or infinity: its rows will have no numbers")
     talk.say(f"{len(networks)} network{'s' * (len(networks) != 1)} in {out}")

@@ -51,28 +51,51 @@ def check_output(out: Path | None, form: str | None) -> tuple[Path | None, str]:
 
 
 def show(tables: Iterable[pa.Table]) -> set[str]:
-    """Print the first rows as text; return the statuses seen."""
+    """Print the first rows as text; return the statuses seen.
+
+    On a terminal, columns that do not fit are left out, last ones first, `status` kept.
+    """
     from rich.console import Console
     from rich.table import Table
 
     statuses: set[str] = set()
-    shown = Table()
+    cells: dict[str, list[str]] = {}
     total = 0
     for part in tables:
         statuses |= _statuses(part)
-        if not shown.columns:
-            for name in part.column_names:
-                shown.add_column(name, overflow="fold")
-        if total < _SHOWN:
-            for row in part.slice(0, _SHOWN - total).to_pylist():
-                shown.add_row(*(_cell(value) for value in row.values()))
+        for name in part.column_names:
+            held = cells.setdefault(name, [])
+            held += [_cell(value) for value in part.column(name).slice(0, _SHOWN - len(held)).to_pylist()]
         total += part.num_rows
-    # Where there is no terminal to fit, fold nothing.
+    talk.close_bar()
+    # Where there is no terminal to fit, nothing is left out or folded.
     console = Console() if sys.stdout.isatty() else Console(width=200)
+    if sys.stdout.isatty():
+        cells = {name: [_shortened(value, console.width // 4) for value in held] for name, held in cells.items()}
+    names = _fitting(cells, console.width) if sys.stdout.isatty() else list(cells)
+    shown = Table(*names)
+    for row in zip(*(cells[name] for name in names), strict=True):
+        shown.add_row(*row)
     console.print(shown)
-    if total > _SHOWN:
-        talk.say(f"{_SHOWN} of {total} rows; add -o FILE to write them all")
+    if total > _SHOWN or len(names) < len(cells):
+        parts = f"{min(total, _SHOWN)} of {total} rows, {len(names)} of {len(cells)} columns"
+        talk.say(f"{parts}; add -o FILE to write them all")
     return statuses
+
+
+def _shortened(text: str, width: int) -> str:
+    """Cut the middle out of a long text: names differ at their ends."""
+    half = (width - 1) // 2
+    return text if len(text) <= width else f"{text[:half]}…{text[-half:]}"
+
+
+def _fitting(cells: dict[str, list[str]], width: int) -> list[str]:
+    """Return the columns that fit a terminal."""
+    sizes = {name: max(map(len, [name, *values])) + 3 for name, values in cells.items()}
+    names = list(cells)
+    while sum(sizes[name] for name in names) + 1 > width and len(names) > 1:
+        names.remove([name for name in names if name != "status"][-1])
+    return names
 
 
 def _cell(value: object) -> str:

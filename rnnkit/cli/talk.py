@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
@@ -20,6 +20,8 @@ class Talk:
     debug: bool = False
     #: Ctrl-C was pressed. Code of others sometimes swallows the exception; progress raises it again.
     interrupted: bool = False
+    #: Takes the progress bar away, if there is one, before something is printed on the terminal.
+    close_bar: Callable[[], None] = lambda: None
 
     def interrupt(self, *_: object) -> NoReturn:
         """Handle SIGINT."""
@@ -81,6 +83,7 @@ def progress(title: str) -> Iterator[Bar]:
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         task = bars.add_task(title, total=None, note="", rate="")
+        talk.close_bar = bars.stop
 
         def show(done: float, total: float, note: str = "") -> None:
             talk.heed()

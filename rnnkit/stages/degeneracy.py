@@ -63,7 +63,7 @@ def _moment(
 ) -> Estimate:
     """A statistic over networks with the standard error and interval of its bootstrap."""
     held = values[np.isfinite(values)]
-    if len(held) < 2:
+    if len(held) < 3:
         nan = float("nan")
         return Estimate(nan, nan, nan, nan, len(held), len(values) - len(held))
     # A mean of 0 has no variation: NaN, which becomes null.
@@ -108,6 +108,8 @@ def _behaviour_rows(
     if np.isfinite(train).any():
         found["ood-excess-loss"] = spread(ood - train, bootstrap, rng(4))
         found["ood-training-correlation"] = correlation(ood, train, bootstrap, rng(5))
+        if found["ood-training-correlation"].networks < 3:  # two points are always in line
+            found["ood-training-correlation"] = _moment(np.empty(0), np.mean, bootstrap, rng(5))
     return [_row(keys, "behaviour", name, estimate) for name, estimate in found.items()]
 
 

@@ -80,7 +80,11 @@ def train_into(
                 folder.save_network(one)
             rows += report.rows
             folder.save_state(index, report.state, force=bool(report.finished))
-            if on_epoch is not None:
-                on_epoch(report)
+            try:
+                if on_epoch is not None:
+                    on_epoch(report)
+            except KeyboardInterrupt:
+                folder.save_state(index, report.state, force=True)
+                raise
         folder.finish_group(index, rows)
     return folder.finish()

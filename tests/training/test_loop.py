@@ -220,3 +220,18 @@ def test_cuda_is_refused_with_a_reason_where_there_is_none() -> None:
         with pytest.raises(InputError, match="0 CUDA devices"):
             choose_device("cuda")
         assert choose_device("auto").type == "cpu"
+
+
+def test_an_interrupt_keeps_the_last_epoch(tmp_path: Path) -> None:
+    plans = plan_networks("flipflop", SHORT, QUICK, [0])
+    folder = TrainingFolder(tmp_path, plans, Provenance(), False, False)
+
+    def interrupt(report: EpochReport) -> None:
+        if report.state.epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_into(folder, on_epoch=interrupt)
+    state = TrainingFolder(tmp_path, plans, Provenance(), True, False).load_state(0)
+    assert state is not None
+    assert state.epoch == 2
