@@ -74,5 +74,5 @@ def test_bars_never_reach_a_pipe(ensemble, tmp_path, words):
 
 def test_long_tables_say_how_to_see_the_rest():
     done = run_cli("sample", "flipflop", "--trials", 1, "-t", "steps=30", "-t", "bits=5", terminal=True)
-    assert done.err == "20 of 30 rows; add -o FILE to write them all\n"
+    assert done.err == "20 of 30 rows, 5 of 5 columns; add -o FILE to write them all\n"
     assert "[0, 0, " in done.out.decode() or "..." in done.out.decode()
