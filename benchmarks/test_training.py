@@ -83,10 +83,10 @@ def _peer(plans: list[NetworkPlan]) -> list[float]:
 
 
 def _peak(case: str, run: str) -> float:
-    """Peak memory in MiB that a run adds to a fresh process that has loaded the same code."""
+    """Peak memory in MiB that a run adds to a fresh process that has loaded the same code (Linux only)."""
     code = (
-        "import resource, sys; sys.path.insert(0, sys.argv[1]); import test_training as b\n"
-        "rss = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
+        "import sys; sys.path.insert(0, sys.argv[1]); import test_training as b\n"
+        "def rss(): return next(int(x.split()[1]) for x in open('/proc/self/status') if x.startswith('VmHWM')) / 1024\n"
         "plans = b._plans(sys.argv[2]); before = rss()\n"
         "b._ours(plans, b.set_threads(None)) if sys.argv[3] == 'ours' else b._peer(plans)\n"
         "print(rss() - before)"
