@@ -23,10 +23,6 @@ QUICK = {"units": 12, "batch": 8, "epochs": 3, "steps_per_epoch": 10, "validatio
 SHORT = {"bits": 2, "steps": 12}
 
 
-def _weights(network: object) -> dict[str, np.ndarray]:
-    return network.weights  # type: ignore[attr-defined, no-any-return]
-
-
 @pytest.mark.parametrize("family", FAMILIES)
 def test_alone_and_in_company(family: str) -> None:
     """Same initial weights and data; losses equal to 1e-3 relative over the first 50 steps, weights to 1e-5."""
