@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from rnnkit.architectures import Architecture
+from rnnkit.numerics.fast_tanh import tanh_step_
 
-__all__ = ["Model", "Trace", "Weights", "Workspace", "apply_nonlinearity_", "nonlinearity_backward_"]
+__all__ = ["Model", "Trace", "Weights", "Workspace", "activate_step_", "apply_nonlinearity_", "nonlinearity_backward_"]
 
 #: Tensors by the names of the checkpoint format, each with a leading network axis.
 Weights = dict[str, Tensor]
@@ -64,6 +65,14 @@ def apply_nonlinearity_(name: str, x: Tensor) -> Tensor:
     if name == "tanh":
         return x.tanh_()
     return x.relu_() if name == "relu" else x
+
+
+def activate_step_(name: str, block: Tensor, step: int) -> None:
+    """Apply phi in place to one step of a contiguous block (networks, steps, trials, units)."""
+    if name == "tanh" and block.device.type == "cpu" and block.dtype == torch.float32:
+        tanh_step_(block.numpy(), step)
+    else:
+        apply_nonlinearity_(name, block[:, step])
 
 
 def nonlinearity_backward_(name: str, grad: Tensor, value: Tensor) -> Tensor:

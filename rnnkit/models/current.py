@@ -13,8 +13,8 @@ from rnnkit.models.base import (
     Trace,
     Weights,
     Workspace,
+    activate_step_,
     add_step_gradients,
-    apply_nonlinearity_,
     merge_time,
     nonlinearity_backward_,
     project_inputs,
@@ -71,7 +71,8 @@ class Current(Model):
             self.recur_(state, rates[:, t], effective, alpha)
             if alpha != 1.0:
                 state.add_(states[:, t], alpha=1 - alpha)
-            apply_nonlinearity_(phi, rates[:, t + 1].copy_(state))
+            rates[:, t + 1] = state
+            activate_step_(phi, rates, t + 1)
         return Trace(after, rates[:, 1:], {"rates": rates})
 
     def scan_backward(

@@ -10,6 +10,7 @@ from rnnkit.models.base import (
     Trace,
     Weights,
     Workspace,
+    activate_step_,
     add_step_gradients,
     apply_nonlinearity_,
     merge_time,
@@ -45,7 +46,7 @@ class Leaky(Model):
         recurrent = weights["recurrent.weight"].transpose(1, 2)
         for t in range(steps):
             rate = rates[:, t].baddbmm_(states[:, t], recurrent)
-            apply_nonlinearity_(self.architecture.nonlinearity, rate)
+            activate_step_(self.architecture.nonlinearity, rates, t)
             torch.lerp(states[:, t], rate, alpha, out=states[:, t + 1])
         after = states[:, 1:]
         return Trace(after, after, {"all_states": states, "rates": rates})

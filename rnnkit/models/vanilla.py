@@ -10,6 +10,7 @@ from rnnkit.models.base import (
     Trace,
     Weights,
     Workspace,
+    activate_step_,
     add_step_gradients,
     apply_nonlinearity_,
     merge_time,
@@ -42,9 +43,8 @@ class Vanilla(Model):
         project_inputs(inputs, weights["input.weight"], weights.get("recurrent.bias"), merge_time(after))
         recurrent = weights["recurrent.weight"].transpose(1, 2)
         for t in range(steps):
-            drive = after[:, t]
-            drive.baddbmm_(states[:, t], recurrent)
-            apply_nonlinearity_(self.architecture.nonlinearity, drive)
+            after[:, t].baddbmm_(states[:, t], recurrent)
+            activate_step_(self.architecture.nonlinearity, states, t + 1)
         return Trace(after, after, {"all_states": states})
 
     def scan_backward(
