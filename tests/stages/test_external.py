@@ -18,6 +18,8 @@ from rnnkit.stages.compare import compare
 from rnnkit.stages.rollout import rollout, summary
 from rnnkit.tasks import make_task, task_parameters
 
+from .planted import planted_is_recovered
+
 EXTERNAL = Path(os.environ.get("RNNKIT_EXTERNAL", Path(__file__).parents[2].parent / "shared" / "external"))
 
 pytestmark = pytest.mark.skipif(not EXTERNAL.is_dir(), reason="the external networks are not here")
@@ -51,6 +53,13 @@ def test_every_network_does_the_pulsed_task() -> None:
     assert (table["loss"] < 2e-4).all()
     assert (table["accuracy"] == 1).all()
     assert all(network.initial for network in networks)
+
+
+def test_a_planted_relabelling_is_recovered_under_noise() -> None:
+    paths = [*EXTERNAL.glob("delayed_discrimination/*/*/weights.pt"), *EXTERNAL.glob("interval*/*/*/weights.pt")]
+    assert len(paths) >= 12
+    for seed, path in enumerate(paths):
+        planted_is_recovered(import_network(path), seed)
 
 
 @pytest.mark.parametrize(
