@@ -25,6 +25,21 @@ def _names(texts: list[str] | None) -> dict[str, str]:
     return names
 
 
+def _checkpoint_names(given: list[str] | None, paths: list[Path]) -> list[str]:
+    from rnnkit.interop import network_names
+
+    if not given:
+        return network_names(paths)
+    if len(given) != len(paths):
+        raise InputError("--name", f"{len(given)} names for {len(paths)} files", "give one for each FILE, in order")
+    for name in given:
+        if not name.strip() or name.startswith(".") or {"/", "\\"} & set(name):
+            raise InputError("--name", f"'{name}' is no file name", "use letters, digits, '-', '_' and '.'")
+    if len(set(given)) < len(given):
+        raise InputError("--name", "a name is given twice", "name every network differently")
+    return given
+
+
 def run(
     files: Annotated[
         list[Path],
@@ -77,6 +92,15 @@ def run(
             show_default=False,
         ),
     ] = None,
+    named: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--name",
+            metavar="NAME",
+            help="Name of the checkpoint, one for each FILE in order; made from the files' paths by default.",
+            show_default=False,
+        ),
+    ] = None,
     task: Annotated[
         str | None, typer.Option("--task", metavar="TASK", help="Task the networks do.", show_default=False)
     ] = None,
@@ -94,7 +118,7 @@ def run(
 
     from rnnkit.atomic import check_writable
     from rnnkit.checkpoints import save_native
-    from rnnkit.interop import import_network, network_names, pair_initial
+    from rnnkit.interop import import_network, pair_initial
     from rnnkit.stages.evaluation import TaskChoice
     from rnnkit.tasks import make_task, task_parameters
 
@@ -102,7 +126,7 @@ def run(
     pairs = pair_initial(files, initial or [])
     paths = [path for path, _ in pairs]
     networks = []
-    for (path, before), name in zip(pairs, network_names(paths), strict=True):
+    for (path, before), name in zip(pairs, _checkpoint_names(named, paths), strict=True):
         network = import_network(
             path,
             layout=layout,

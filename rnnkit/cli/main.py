@@ -115,7 +115,8 @@ def _drop_stdout() -> None:
 def main() -> NoReturn:
     """Run the command line; always ends in SystemExit."""
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGINT, talk.interrupt)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, talk.interrupt)
     try:
         code = app(args=_spread_initial(sys.argv[1:]), standalone_mode=False)
         if code == _INTERRUPTED:  # typer answers Ctrl-C with this code and no word
@@ -128,7 +129,8 @@ def main() -> NoReturn:
             raise SystemExit(2) from None
         _fail(_usage(error), 2)
     except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write(f"{_command()}: interrupted\n")
+        hint = " (the same command with --resume goes on)" if talk.resumable else ""
+        sys.stderr.write(f"{_command()}: interrupted{hint}\n")
         raise SystemExit(_INTERRUPTED) from None
     except (BrokenPipeError, ReaderGoneError):
         _drop_stdout()

@@ -20,11 +20,13 @@ class Talk:
     debug: bool = False
     #: Ctrl-C was pressed. Code of others sometimes swallows the exception; progress raises it again.
     interrupted: bool = False
+    #: What has been done so far is kept, and the command can go on from it.
+    resumable: bool = False
     #: Takes the progress bar away, if there is one, before something is printed on the terminal.
     close_bar: Callable[[], None] = lambda: None
 
     def interrupt(self, *_: object) -> NoReturn:
-        """Handle SIGINT."""
+        """Handle SIGINT and SIGTERM."""
         self.interrupted = True
         raise KeyboardInterrupt
 

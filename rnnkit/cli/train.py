@@ -231,7 +231,9 @@ def run(
             bar(len(statuses), len(plans), note)
             talk.detail(f"{note}, {len(statuses)} of {len(plans)} networks done")
 
+        talk.resumable = True
         train_into(folder, device=where, threads=count, on_epoch=on_epoch)
+    talk.resumable = False
     counts = {status: list(statuses.values()).count(status) for status in dict.fromkeys(statuses.values())}
     if counts:
         talk.say(f"{out}: " + ", ".join(f"{number} {status}" for status, number in counts.items()))

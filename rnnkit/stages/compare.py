@@ -155,7 +155,7 @@ def compare(
     pairs = _pairs(groups)
     if not pairs:
         what = f"{len(networks)} network{'s' * (len(networks) != 1)} in {len(groups)} group{'s' * (len(groups) != 1)}"
-        raise InputError("compare", what, "give at least two networks that agree in the --within settings")
+        raise InputError("networks", what, "give at least two networks that agree in the --within settings")
     flaws = [flaw(network) for network in networks]
     sound = [k for k, status in enumerate(flaws) if status is None]
     choice = choice or TaskChoice()

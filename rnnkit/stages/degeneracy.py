@@ -163,7 +163,7 @@ def degeneracy(
         Without any table, with a missing column, or with a summary without `ood` rows.
     """
     if comparisons is None and summary is None:
-        raise InputError("degeneracy", "no table was given", "give --comparisons, --summary or both")
+        raise InputError("--comparisons, --summary", "no table was given", "give --comparisons, --summary or both")
     if bootstrap < 2:
         raise InputError("--bootstrap", f"{bootstrap} draws are too few", "give 2 or more, such as 2000")
     held = [(t, n) for t, n in ((comparisons, "comparisons"), (summary, "summary")) if t is not None]

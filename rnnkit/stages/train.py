@@ -12,7 +12,7 @@ from rnnkit.checkpoints import Checkpoint
 from rnnkit.provenance import Provenance
 from rnnkit.tables import build
 from rnnkit.training.folder import TrainingFolder, to_checkpoint
-from rnnkit.training.loop import EpochReport, train_group
+from rnnkit.training.loop import EpochReport, GroupState, train_group
 from rnnkit.training.settings import NetworkPlan, group_plans
 
 __all__ = ["Trained", "train", "train_into"]
@@ -73,18 +73,33 @@ def train_into(
     folder: TrainingFolder, *, device: torch.device = _CPU, threads: int = 1, on_epoch: OnEpoch | None = None
 ) -> pa.Table:
     """Train into a folder, going on from the state it holds; return the `training` table."""
-    for index, plans, state in folder.pending():
-        rows = list(state.rows) if state is not None else []
-        for report in train_group(plans, device, threads, state):
-            for one in report.finished:
-                folder.save_network(one)
-            rows += report.rows
-            folder.save_state(index, report.state, force=bool(report.finished))
-            try:
-                if on_epoch is not None:
-                    on_epoch(report)
-            except KeyboardInterrupt:
-                folder.save_state(index, report.state, force=True)
-                raise
-        folder.finish_group(index, rows)
-    return folder.finish()
+    try:
+        for index, plans, state in folder.pending():
+            _train_group_into(folder, index, plans, state, device, threads, on_epoch)
+        return folder.finish()
+    finally:
+        folder.close()
+
+
+def _train_group_into(
+    folder: TrainingFolder,
+    index: int,
+    plans: Sequence[NetworkPlan],
+    state: GroupState | None,
+    device: torch.device,
+    threads: int,
+    on_epoch: OnEpoch | None,
+) -> None:
+    rows = list(state.rows) if state is not None else []
+    for report in train_group(plans, device, threads, state):
+        for one in report.finished:
+            folder.save_network(one)
+        rows += report.rows
+        folder.save_state(index, report.state, force=bool(report.finished))
+        try:
+            if on_epoch is not None:
+                on_epoch(report)
+        except KeyboardInterrupt:
+            folder.save_state(index, report.state, force=True)
+            raise
+    folder.finish_group(index, rows)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -71,6 +72,24 @@ def _read_digest(plan_file: Path) -> str:
         raise FileError(str(plan_file), "is damaged", "start again with --overwrite") from error
 
 
+def _lock(path: Path) -> int | None:
+    """Keep a second run out of the folder; the system lets go of the lock when this process ends."""
+    try:
+        import fcntl
+    except ImportError:  # no such locks on this system
+        return None
+    held = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(held)
+        raise FileError(str(path), "another run is filling it", "wait, or choose another folder") from error
+    except OSError:  # a file system without locks
+        os.close(held)
+        return None
+    return held
+
+
 class TrainingFolder:
     """Where a run's networks, table and state are written.
 
@@ -105,8 +124,19 @@ class TrainingFolder:
         digest = _plan_digest(plans)
         existing = [p for p in plans if self.file(p.name).exists()]
         self.complete = resume and len(existing) == len(plans) and not plan_file.exists()
+        self._lock: int | None = None
         if self.complete:
             return
+        self._lock = _lock(path)
+        try:
+            self._begin(plan_file, digest, existing, resume, overwrite)
+        except BaseException:
+            self.close()
+            raise
+
+    def _begin(self, plan_file: Path, digest: str, existing: list[NetworkPlan], resume: bool, overwrite: bool) -> None:
+        """Find what an interrupted run left, or make room for a new one."""
+        path = self.path
         for leftover in (*path.glob(".*.part"), *self._state.glob(".*.part")):  # of a run that was killed
             leftover.unlink(missing_ok=True)
         if resume and plan_file.exists():
@@ -127,7 +157,7 @@ class TrainingFolder:
             self.path.joinpath(plan.name + HISTORY_SUFFIX).unlink(missing_ok=True)
         self._state.mkdir()
         with atomic_path(plan_file) as temporary:
-            temporary.write_text(json.dumps({"digest": digest, "command": provenance.command}))
+            temporary.write_text(json.dumps({"digest": digest, "command": self.provenance.command}))
 
     def file(self, name: str) -> Path:
         """Return the checkpoint file of a network."""
@@ -164,6 +194,12 @@ class TrainingFolder:
             writer.write(table)
         shutil.rmtree(self._state)
         return table
+
+    def close(self) -> None:
+        """Let other runs into the folder."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def save_state(self, group: int, state: GroupState, force: bool) -> None:
         """Write the state of a group that is training, if some seconds have passed or `force`."""

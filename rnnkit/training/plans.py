@@ -156,6 +156,8 @@ def _one(
         "patience": preset.patience,
         "init": default_initialisation(family),
     }
+    if "restart" in given and given.get("schedule", preset.schedule) != "cosine":
+        raise InputError("--restart", "is the period of the cosine schedule", "add --schedule cosine")
     chosen = Settings(**(defaults | {key: given[key] for key in given if key in SETTING_KEYS}))
     name = network_name(task_name, family, architecture.units, varied, seed)
     return NetworkPlan(name, seed, task, architecture, chosen)
@@ -179,7 +181,7 @@ def plan_networks(
         Model and training settings by name (:data:`MODEL_KEYS`, :data:`SETTING_KEYS`); None means unset.
     seeds : sequence of int
     vary : dict of lists of text, optional
-        The grid: any task parameter or setting.
+        The grid: any task parameter or setting; goes before what `parameters` and `settings` say.
 
     Examples
     --------

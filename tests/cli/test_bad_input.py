@@ -200,6 +200,8 @@ CASES = [
     Case("sample flipflop -o /proc/none/new.csv", "/proc", "cannot be written"),
     Case("sample flipflop --colour red", "--colour", "No such option"),
     # import
+    Case("import ckpts/flipflop-vanilla-n8-s0.safetensors -o out --name a --name b", "--name", "one for each FILE"),
+    Case("import ckpts/flipflop-vanilla-n8-s0.safetensors -o out --name ../b", "--name", "no file name"),
     Case("import missing.pt -o new", "missing.pt", "no such file"),
     Case("import empty -o new", "empty", "is a folder"),
     Case("import bad/empty.pt -o new", "bad/empty.pt", "is empty"),
@@ -252,6 +254,7 @@ CASES = [
     Case(f"{TRAIN} --steps-per-epoch 0", "--steps-per-epoch", "1 or more"),
     Case(f"{TRAIN} --validation-trials 0", "--validation-trials", "1 or more"),
     Case(f"{TRAIN} --schedule linear", "linear", "known: "),
+    Case(f"{TRAIN} --schedule plateau --restart 9", "--restart", "add --schedule cosine"),
     Case(f"{TRAIN} --schedule cosine --restart 0", "--restart", "1 or more"),
     Case(f"{TRAIN} --stop-loss -1", "--stop-loss", "0 or more"),
     Case(f"{TRAIN} --patience -1", "--patience", "0 or more"),

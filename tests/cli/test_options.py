@@ -127,6 +127,7 @@ EFFECTS: dict[tuple[str, str], Effect] = {
     ("import", "parameters"): Effect(
         f"{IMPORT} --task flipflop -t bits=1", f"{IMPORT} --task flipflop -t bits=2", code
     ),
+    ("import", "named"): Effect(IMPORT, f"{IMPORT} --name a", files),
     ("import", "overwrite"): Effect(f"{IMPORT} ; {IMPORT}", f"{IMPORT} ; {IMPORT} --overwrite", code),
     ("train", "task"): Effect(TRAIN, DELAYED, networks),
     ("train", "parameters"): Effect(TRAIN, f"{TRAIN} -t start=pulse", networks),

@@ -127,10 +127,12 @@ def test_interrupted_in_a_pipe_leaves_no_table_that_looks_whole(ensemble, tmp_pa
     assert not rest.endswith(b"PAR1")
 
 
-def test_interrupted_training_says_so_and_can_go_on(tmp_path):
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_training_says_so_and_can_go_on(tmp_path, sent):
     words = ["train", *QUICK, "--epochs", 100000, "--seeds", "0:2", "-o", "ckpts"]
     plan = tmp_path / "ckpts" / ".rnnkit-train" / "plan.json"
-    assert interrupt(words, tmp_path, plan.exists) == (130, b"", b"rnnkit train: interrupted\n")
+    said = b"rnnkit train: interrupted (the same command with --resume goes on)\n"
+    assert interrupt(words, tmp_path, plan.exists, sent) == (130, b"", said)
     assert parts(tmp_path) == []
     assert not list(tmp_path.glob("ckpts/*.safetensors"))
     assert plan.exists()

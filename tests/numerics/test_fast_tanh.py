@@ -27,8 +27,10 @@ def test_odd_and_exact_at_the_ends() -> None:
     x = np.array([0.0, -0.0, np.inf, -np.inf, 1e-30, 3.0, -3.0], dtype=np.float32)
     y = _applied(x)
     assert y[0] == y[1] == 0
-    assert y[2] == pytest.approx(1, abs=3e-7) and y[3] == -y[2]
-    assert y[4] == pytest.approx(1e-30, rel=3e-7) and y[6] == -y[5]
+    assert y[2] == pytest.approx(1, abs=3e-7)
+    assert y[3] == -y[2]
+    assert y[4] == pytest.approx(1e-30, rel=3e-7)
+    assert y[6] == -y[5]
 
 
 def test_nan_stays() -> None:

@@ -170,6 +170,7 @@ def test_a_damaged_plan_is_refused_with_a_reason(tmp_path: Path, damage: bytes) 
     next(iter(train_group(plans, torch.device("cpu"), 1)))
     (tmp_path / ".rnnkit-train" / "plan.json").write_bytes(damage)
     assert not folder.complete
+    folder.close()
     with pytest.raises(RnnkitError):
         TrainingFolder(tmp_path, plans, Provenance(), True, False)
 
@@ -182,6 +183,10 @@ def test_a_damaged_state_is_refused_and_leftovers_are_removed(tmp_path: Path) ->
     (tmp_path / ".x.safetensors.abc.part").write_bytes(b"half")
     state = tmp_path / ".rnnkit-train" / "group-0000.safetensors"
     save_file({"flat": np.zeros((1, 3), np.float32)}, state, metadata={"state": "{}"})
+    with pytest.raises(FileError, match="another run"):
+        TrainingFolder(tmp_path, plans, Provenance(), False, True)
+    assert state.exists()
+    folder.close()
     resumed = TrainingFolder(tmp_path, plans, Provenance(), True, False)
     assert not list(tmp_path.glob(".*.part"))
     with pytest.raises(FileError, match="damaged"):
