@@ -26,18 +26,12 @@ import numpy.typing as npt
 import torch
 
 from rnnkit.errors import InputError
-from rnnkit.numerics import orthogonal_search as local
+from rnnkit.numerics.orthogonal_population import EPS, Search, distances, meets, norms
+from rnnkit.numerics.threads import one_thread_each
 
 __all__ = ["OrthogonalAlignment", "align_orthogonal", "alignment_lower_bound"]
 
 Array = npt.NDArray[np.float64]
-
-_EPS = float(np.finfo(np.float64).eps)
-_CHUNK = 1 << 17  # matrix entries per batched array of a search, so that its working set stays in cache
-_ISLANDS = 3  # populations that recombine apart before they are merged
-_NEAR = 1e-4  # 1 - <A, Q B Q^T> / (||A|| ||B||) below which a start is polished before any search
-_POLISHED = 2  # candidates searched to the end
-_STATIONARY = 1e-7  # gradient norm, relative to the product of the norms
 
 
 @dataclass(frozen=True)
@@ -78,7 +72,7 @@ def align_orthogonal(
     *,
     starts: int = 36,
     rounds: int = 2,
-    explore_iterations: int = 50,
+    explore_iterations: int = 150,
     max_iterations: int = 300,
     seed: int = 0,
     device: str | torch.device | None = None,
@@ -155,18 +149,18 @@ def align_orthogonal(
         scale = np.exp2(np.floor(np.log2(np.where(size > 0, size, 1.0))))
         first, second = a[valid] / scale[:, None, None], b[valid] / scale[:, None, None]
         place = torch.device(device or "cpu")
-        search = _Search(starts, rounds, explore_iterations, max_iterations, seed, place)
+        search = Search(starts, rounds, explore_iterations, max_iterations, seed, place)
         scaled_bound = alignment_lower_bound(first, second)
         q, stationary, counts[:, valid] = _shared(search, first, second, scaled_bound, workers)
-        reached = _distance(first, second, q)
+        reached = distances(first, second, q)
         rotation[valid], distance[valid], bound[valid] = q, reached * scale, scaled_bound * scale
         status[valid] = np.where(stationary, "converged", "budget")
-        status[valid[_meets(reached, scaled_bound, first, second)]] = "optimal"
+        status[valid[meets(reached, scaled_bound, first, second)]] = "optimal"
     return OrthogonalAlignment(distance, rotation, bound, status, *counts)
 
 
 def _shared(
-    search: _Search, a: Array, b: Array, bound: Array, workers: int
+    search: Search, a: Array, b: Array, bound: Array, workers: int
 ) -> tuple[Array, npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
     """Run the search on shares of the pairs, one thread each."""
 
@@ -176,7 +170,7 @@ def _shared(
 
     if search.device.type != "cpu":
         return search.run(a, b, bound)
-    with ThreadPoolExecutor(workers) as pool:
+    with one_thread_each(), ThreadPoolExecutor(workers) as pool:
         parts = list(pool.map(one, np.array_split(np.arange(len(a)), min(workers, len(a)))))
     rotations, stationary, counts = zip(*parts, strict=True)
     return np.concatenate(rotations), np.concatenate(stationary), np.concatenate(counts, axis=-1)
@@ -216,7 +210,7 @@ def alignment_lower_bound(a: Array, b: Array) -> Array:
         for x in (a, b)
     ]
     gaps.append(spectra[0] - spectra[1])
-    margin = 8 * a.shape[-1] * _EPS * _norms(a, b)
+    margin = 8 * a.shape[-1] * EPS * norms(a, b)
     best = np.max([np.linalg.norm(gap, axis=1) for gap in gaps], axis=0)
     return np.asarray(np.maximum(best - margin, 0.0), dtype=np.float64)
 
@@ -228,138 +222,3 @@ def _checked(a: Array, b: Array) -> tuple[Array, Array]:
     if a.shape != b.shape:
         raise InputError("b", f"shape {b.shape} differs from {a.shape}", "give as many, of the same size")
     return a, b
-
-
-def _norms(a: Array, b: Array) -> Array:
-    return np.asarray(np.linalg.norm(a, axis=(1, 2)) + np.linalg.norm(b, axis=(1, 2)), dtype=np.float64)
-
-
-def _distance(a: Array, b: Array, q: Array) -> Array:
-    return np.asarray(np.linalg.norm(a - q @ b @ q.mT, axis=(1, 2)), dtype=np.float64)
-
-
-def _meets(distance: Array, bound: Array, a: Array, b: Array) -> npt.NDArray[np.bool_]:
-    """Return whether distance and bound agree to rounding: the bound's own margin, twice over."""
-    with np.errstate(invalid="ignore"):
-        return np.asarray(distance - bound <= 32 * a.shape[-1] * _EPS * _norms(a, b))
-
-
-@dataclass(frozen=True)
-class _Search:
-    """The search of a batch of pairs; every step treats each pair alone."""
-
-    starts: int
-    rounds: int
-    explore_iterations: int
-    max_iterations: int
-    seed: int
-    device: torch.device
-
-    def run(self, a: Array, b: Array, bound: Array) -> tuple[Array, npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
-        """Return the best rotations, whether they are stationary, and (runs, runs at the best, steps)."""
-        pairs = len(a)
-        swap = _second_first(a, b)[:, None, None]
-        first, second = np.where(swap, b, a), np.where(swap, a, b)
-        basis_a, basis_b = (local.intrinsic_basis(torch.as_tensor(z)).numpy() for z in (first, second))
-        # In unit norm the maximum is reached at the same rotation and every tolerance is relative.
-        x = self._unit(basis_a.mT @ first @ basis_a)
-        y = self._unit(basis_b.mT @ second @ basis_b)
-        starts = local.spectral_starts(x, y, 0, self.seed)
-        values, best = local.value(x, y, starts).max(1)
-        q = starts[torch.arange(pairs), best]
-        counts = np.zeros((3, pairs), dtype=np.int64)
-        counts[0], counts[1] = starts.shape[1], 1
-        stationary = np.ones(pairs, dtype=np.bool_)
-        # A planted rotation is found at once, but for eigenvalues so close that a few steps are wanted.
-        near = np.flatnonzero((values > 1 - _NEAR).cpu().numpy())
-        if near.size:
-            q[near], stationary[near], counts[2, near], _ = self._polish(x[near], y[near], q[near, None], 1e-14)
-        reached = _distance(first, second, basis_a @ q.cpu().numpy() @ basis_b.mT)
-        rest = np.flatnonzero(~_meets(reached, bound, first, second))
-        if rest.size:
-            candidates, ends = self._explore_chunks(x[rest], y[rest])
-            q[rest], stationary[rest], steps, best_values = self._polish(x[rest], y[rest], candidates)
-            # Ends of the searches are compared as distances: the norms enter as na / nb + nb / na.
-            norms = np.maximum([np.linalg.norm(z[rest], axis=(1, 2)) for z in (first, second)], 1e-300)
-            offset = norms[0] / norms[1] + norms[1] / norms[0]
-            squared = offset[:, None] - 2 * ends
-            counts[0, rest] = ends.shape[1]
-            counts[1, rest] = (squared <= 1.0201 * (offset - 2 * best_values)[:, None] + 1e-6).sum(1)
-            counts[2, rest] += steps + ends.shape[1] * self.explore_iterations
-        rotation = basis_a @ local.orthonormal(q, 3).cpu().numpy() @ basis_b.mT
-        rotation = local.orthonormal(torch.as_tensor(rotation), 2).numpy()
-        return np.where(swap, rotation.mT, rotation), stationary, counts
-
-    def _unit(self, x: Array) -> torch.Tensor:
-        norms = np.linalg.norm(x, axis=(1, 2))
-        return torch.as_tensor(x / np.where(norms > 0, norms, 1.0)[:, None, None], device=self.device)
-
-    def _explore_chunks(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, Array]:
-        each = max(1, _CHUNK // (max(self.starts, 1) * x.shape[1] ** 2))
-        parts = [self._explore(x[k : k + each], y[k : k + each]) for k in range(0, len(x), each)]
-        return torch.cat([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
-
-    def _explore(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, Array]:
-        """Return the best distinct rotations (pairs, candidates, n, n) and where every local search ended."""
-        pairs, n = x.shape[:2]
-        starts = _ISLANDS * -(-self.starts // _ISLANDS)
-        uniform = starts // 4
-        random = local.haar(uniform, n, self.seed).to(self.device).expand(pairs, -1, n, n)
-        mixed = local.spectral_starts(x, y, starts - uniform, self.seed)
-        x, y = x.float(), y.float()
-        dealt = torch.cat([mixed, random], dim=1).float().unflatten(1, (-1, _ISLANDS)).transpose(1, 2)
-        apart = local.repeat(x, _ISLANDS), local.repeat(y, _ISLANDS)
-        found, values = self._ascend(*apart, dealt.flatten(0, 1))
-        found, values = self._recombine(*apart, found, values, starts // 6)
-        found, values = found.reshape(pairs, -1, n, n), values.reshape(pairs, -1)
-        found, values = self._recombine(x, y, found, values, starts // 4)
-        best = local.distinct_first(found, values, _POLISHED)
-        return local.take(found, best).double(), values.double().cpu().numpy()
-
-    def _recombine(
-        self, x: torch.Tensor, y: torch.Tensor, found: torch.Tensor, values: torch.Tensor, count: int
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        for number in range(self.rounds if count > 0 else 0):
-            ranked = local.distinct_first(found, values, found.shape[1])
-            flips = local.flips(x, y, found, ranked, number, count // 4)
-            crossed = local.crossings(x, y, found, ranked, count - flips.shape[1])
-            more, ends = self._ascend(x, y, torch.cat([flips, crossed], dim=1))
-            found, values = torch.cat([found, more], dim=1), torch.cat([values, ends], dim=1)
-        return found, values
-
-    def _ascend(self, x: torch.Tensor, y: torch.Tensor, starts: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        pairs, count, n = starts.shape[:3]
-        wide = local.repeat(x, count), local.repeat(y, count)
-        reached = local.climb(*wide, starts.reshape(-1, n, n), self.explore_iterations)[0]
-        ends = local.orthonormal(reached, 2).reshape(pairs, count, n, n)
-        return ends, local.value(x, y, ends)
-
-    def _polish(
-        self, x: torch.Tensor, y: torch.Tensor, starts: torch.Tensor, goal: float = 1e-8
-    ) -> tuple[torch.Tensor, npt.NDArray[np.bool_], npt.NDArray[np.int64], Array]:
-        """Return rotations, whether stationary, steps taken and values of the best of starts : (pairs, k, n, n)."""
-        parts = []
-        each = max(1, 2 * _CHUNK // (starts.shape[1] * x.shape[1] ** 2))
-        for a, b, some in zip(x.split(each), y.split(each), starts.split(each), strict=True):
-            pairs, count, n = some.shape[:3]
-            q = local.orthonormal(some.reshape(-1, n, n), 3)
-            ends, gradient, steps = local.climb(local.repeat(a, count), local.repeat(b, count), q, self.max_iterations)
-            values, best = local.value(a, b, ends.reshape(pairs, count, n, n)).max(1)
-            chosen = torch.arange(pairs, device=x.device) * count + best
-            stationary = gradient[chosen] <= _STATIONARY
-            parts.append((ends[chosen], stationary, steps.reshape(pairs, count).sum(1), values))
-        rotations, stationary, taken, values = (torch.cat(part) for part in zip(*parts, strict=True))
-        return rotations, stationary.cpu().numpy(), taken.cpu().numpy(), values.cpu().numpy()
-
-
-def _second_first(a: Array, b: Array) -> npt.NDArray[np.bool_]:
-    """Return which pairs to solve as (b, a), so that both orders of a pair are one problem.
-
-    By the spectrum of the symmetric part, which a change of basis moves only by rounding; entries decide ties.
-    """
-    spectra = [np.linalg.eigvalsh((z + z.mT) / 2) for z in (a, b)]
-    keys = [np.concatenate([s, z.reshape(len(z), -1)], axis=1) for s, z in zip(spectra, (a, b), strict=True)]
-    differs = keys[0] != keys[1]
-    place = differs.argmax(1)
-    rows = np.arange(len(a))
-    return np.asarray(differs.any(1) & (keys[1][rows, place] < keys[0][rows, place]), dtype=np.bool_)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import torch
 
+from rnnkit.numerics.orthogonal_climb import MEMORY, STEP_CAP
+
 __all__ = [
     "climb",
     "crossings",
@@ -23,8 +25,6 @@ __all__ = [
     "value",
 ]
 
-_MEMORY = 4  # L-BFGS pairs kept
-_STEP_CAP = 1.5  # Frobenius norm of one step; the exponential below is orthogonal to 1e-3 there
 _SAME = 0.95  # |<q1, q2>| / n above which two rotations are taken for one
 _PARENTS = 24  # local maxima that recombine
 _BASES = 6  # how many of them are moved by the differences of others
@@ -205,7 +205,7 @@ def climb(
     sides = torch.cat([x, x.mT], dim=-1)
     m = q @ y @ q.mT
     f, t, g = _landscape(sides, m)
-    radius = torch.full_like(f, _STEP_CAP)
+    radius = torch.full_like(f, STEP_CAP)
     past: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
     for step in range(limit):
         if exact and step % 5 == 0:
@@ -232,7 +232,7 @@ def climb(
             m_new = torch.bmm(torch.bmm(turn, m), turn.mT)
         f_new, t_new, g_new = _landscape(sides, m_new)
         up = f_new >= f - slack
-        wider = torch.where(cut < 1, 2 * radius, radius).clamp_max(_STEP_CAP)
+        wider = torch.where(cut < 1, 2 * radius, radius).clamp_max(STEP_CAP)
         radius = torch.where(up, wider, cut * length / 4)
         _remember(past, move, g - g_new)
         moved = up[:, None, None]
@@ -294,7 +294,7 @@ def _remember(
     along = _dot(move, change)
     sound = along > 1e-8 * (_dot(move, move) * _dot(change, change)).sqrt()
     past.append((move, change, torch.where(sound, 1 / along, 0.0)))
-    if len(past) > _MEMORY:
+    if len(past) > MEMORY:
         past.pop(0)
 
 
