@@ -26,12 +26,15 @@ import numpy.typing as npt
 import torch
 
 from rnnkit.errors import InputError
-from rnnkit.numerics.orthogonal_population import EPS, Search, distances, meets, norms
+from rnnkit.numerics.orthogonal_population import Found, Search, distances, norms
 from rnnkit.numerics.threads import one_thread_each
 
-__all__ = ["OrthogonalAlignment", "align_orthogonal", "alignment_lower_bound"]
+__all__ = ["OrthogonalAlignment", "align_orthogonal"]
 
 Array = npt.NDArray[np.float64]
+
+
+_CERTIFIED = 1e-7  # gap between distance and bound, relative to the norms, that leaves nothing to find
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,9 @@ class OrthogonalAlignment:
     rotation : (pairs, n, n) float64
         The orthogonal ``Q``, of either determinant.
     lower_bound : (pairs,) float64
-        No rotation is closer than this; see :func:`alignment_lower_bound`.
+        No rotation is closer than this; see :mod:`rnnkit.numerics.alignment_bounds`.
     status : (pairs,) str
-        ``optimal`` (distance and bound meet to rounding), ``converged`` (a stationary point to 1e-7 of
+        ``optimal`` (distance and bound meet, to 1e-7 of the norms), ``converged`` (a stationary point to 1e-7 of
         ``||A|| ||B||``), ``budget`` (stopped by ``max_iterations``), ``invalid`` (input not finite).
     starts : (pairs,) int
         Local searches run: starts and recombinations.
@@ -74,6 +77,7 @@ def align_orthogonal(
     rounds: int = 2,
     explore_iterations: int = 150,
     max_iterations: int = 300,
+    bound_steps: int = 24,
     seed: int = 0,
     device: str | torch.device | None = None,
     workers: int = 1,
@@ -93,6 +97,9 @@ def align_orthogonal(
         Steps of every local search in float32.
     max_iterations : int
         Steps of the final float64 search, run on the best two candidates.
+    bound_steps : int
+        Steps towards the tightest lower bound; 0 leaves it to the spectra. Some hundreds prove most small
+        operators' distances to be the least there are, and take longer than the search.
     seed : int
         Seed of the random starts, which are the same for all pairs: no pair's result depends on its batch.
     device : str or torch.device, optional
@@ -133,6 +140,7 @@ def align_orthogonal(
         ("rounds", rounds, 0),
         ("explore_iterations", explore_iterations, 1),
         ("max_iterations", max_iterations, 0),
+        ("bound_steps", bound_steps, 0),
         ("workers", workers, 1),
     ):
         if value < least:
@@ -149,70 +157,28 @@ def align_orthogonal(
         scale = np.exp2(np.floor(np.log2(np.where(size > 0, size, 1.0))))
         first, second = a[valid] / scale[:, None, None], b[valid] / scale[:, None, None]
         place = torch.device(device or "cpu")
-        search = Search(starts, rounds, explore_iterations, max_iterations, seed, place)
-        scaled_bound = alignment_lower_bound(first, second)
-        q, stationary, counts[:, valid] = _shared(search, first, second, scaled_bound, workers)
-        reached = distances(first, second, q)
-        rotation[valid], distance[valid], bound[valid] = q, reached * scale, scaled_bound * scale
-        status[valid] = np.where(stationary, "converged", "budget")
-        status[valid[meets(reached, scaled_bound, first, second)]] = "optimal"
+        search = Search(starts, rounds, explore_iterations, max_iterations, bound_steps, seed, place)
+        found = _shared(search, first, second, workers)
+        reached = distances(first, second, found.rotation)
+        rotation[valid], distance[valid], bound[valid] = found.rotation, reached * scale, found.bound * scale
+        counts[:, valid] = found.counts
+        status[valid] = np.where(found.stationary, "converged", "budget")
+        status[valid[reached - found.bound <= _CERTIFIED * norms(first, second)]] = "optimal"
     return OrthogonalAlignment(distance, rotation, bound, status, *counts)
 
 
-def _shared(
-    search: Search, a: Array, b: Array, bound: Array, workers: int
-) -> tuple[Array, npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+def _shared(search: Search, a: Array, b: Array, workers: int) -> Found:
     """Run the search on shares of the pairs, one thread each."""
 
-    def one(share: npt.NDArray[np.int64]) -> tuple[Array, npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
+    def one(share: npt.NDArray[np.int64]) -> Found:
         torch.set_num_threads(1)  # of this thread only
-        return search.run(a[share], b[share], bound[share])
+        return search.run(a[share], b[share])
 
     if search.device.type != "cpu":
-        return search.run(a, b, bound)
+        return search.run(a, b)
     with one_thread_each(), ThreadPoolExecutor(workers) as pool:
         parts = list(pool.map(one, np.array_split(np.arange(len(a)), min(workers, len(a)))))
-    rotations, stationary, counts = zip(*parts, strict=True)
-    return np.concatenate(rotations), np.concatenate(stationary), np.concatenate(counts, axis=-1)
-
-
-def alignment_lower_bound(a: Array, b: Array) -> Array:
-    r"""Return a number below ``||A - Q B Q^T||_F`` for every orthogonal ``Q``, in floating point too.
-
-    The larger of two. Hoffman & Wielandt (1953) on the symmetric and skew parts, which are orthogonal to each
-    other and turn with the same ``Q``: :math:`d^2 \ge \sum_i (\lambda_i(A_s) - \lambda_i(B_s))^2 + \sum_i
-    (\mu_i(A_k) - \mu_i(B_k))^2`, eigenvalues sorted (:math:`\mu` those of :math:`i A_k`). Mirsky (1960) on the
-    singular values: :math:`d^2 \ge \sum_i (\sigma_i(A) - \sigma_i(B))^2`, never below ``| ||A|| - ||B|| |``.
-
-    A backward-stable solver returns the exact spectrum of a matrix within ``p(n) eps ||A||`` of the one given.
-    By the same two theorems the vector of eigenvalues is then off by no more in the 2-norm, so the bound is
-    reduced by ``8 n eps (||A||_F + ||B||_F)``: ``p(n)`` below ``4 n`` covers LAPACK's symmetric and singular
-    value solvers, and leaves as much for forming the parts and summing.
-
-    Parameters
-    ----------
-    a, b : (pairs, n, n) float64
-        Finite operators.
-
-    Returns
-    -------
-    (pairs,) float64
-
-    Examples
-    --------
-    >>> float(alignment_lower_bound(np.diag([3.0, 1.0])[None], np.diag([1.0, 2.0])[None])[0].round(12))
-    1.0
-    """
-    a, b = _checked(a, b)
-    gaps = [np.linalg.svd(a, compute_uv=False) - np.linalg.svd(b, compute_uv=False)]
-    spectra = [
-        np.concatenate([np.linalg.eigvalsh((x + x.mT) / 2), np.linalg.eigvalsh(0.5j * (x - x.mT))], axis=1)
-        for x in (a, b)
-    ]
-    gaps.append(spectra[0] - spectra[1])
-    margin = 8 * a.shape[-1] * EPS * norms(a, b)
-    best = np.max([np.linalg.norm(gap, axis=1) for gap in gaps], axis=0)
-    return np.asarray(np.maximum(best - margin, 0.0), dtype=np.float64)
+    return Found.together(parts)
 
 
 def _checked(a: Array, b: Array) -> tuple[Array, Array]:

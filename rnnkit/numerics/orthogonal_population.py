@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,20 +13,50 @@ import numpy.typing as npt
 import torch
 
 from rnnkit.numerics import orthogonal_search as local
+from rnnkit.numerics.alignment_bounds import EPS, LARGEST, semidefinite_bound, spectral_bound
 from rnnkit.numerics.orthogonal_climb import climb_items
 
-__all__ = ["EPS", "Search", "distances", "meets", "norms"]
+__all__ = ["Found", "Search", "distances", "meets", "norms"]
 
 Array = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
-EPS = float(np.finfo(np.float64).eps)
 _CHUNK = 1 << 17  # matrix entries per batched array of a search, so that its working set stays in cache
 _ISLANDS = 3  # populations that recombine apart before they are merged
 _NEAR = 1e-4  # 1 - <A, Q B Q^T> / (||A|| ||B||) below which a start is polished before any search
 _POLISHED = 2  # candidates searched to the end
 _GAIN = 1e-6  # expected gain of a step at which a search in float32 ends
 _STATIONARY = 1e-7  # gradient norm, relative to the product of the norms
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search found of every pair.
+
+    Attributes
+    ----------
+    rotation : (pairs, n, n) float64
+    bound : (pairs,) float64
+        Below the distance at every rotation.
+    stationary : (pairs,) bool
+    counts : (3, pairs) int64
+        Searches run, those that ended at the best, and steps of all.
+    """
+
+    rotation: Array
+    bound: Array
+    stationary: npt.NDArray[np.bool_]
+    counts: Counts
+
+    @staticmethod
+    def together(parts: Sequence[Found]) -> Found:
+        """Put shares of a batch back together."""
+        return Found(
+            np.concatenate([part.rotation for part in parts]),
+            np.concatenate([part.bound for part in parts]),
+            np.concatenate([part.stationary for part in parts]),
+            np.concatenate([part.counts for part in parts], axis=-1),
+        )
 
 
 @dataclass(frozen=True)
@@ -60,6 +91,7 @@ class Search:
     rounds: int
     explore_iterations: int
     max_iterations: int
+    bound_steps: int
     seed: int
     device: torch.device
 
@@ -68,11 +100,12 @@ class Search:
         """Whether local searches run as compiled loops, one after the other, or as batches on a device."""
         return self.device.type == "cpu"
 
-    def run(self, a: Array, b: Array, bound: Array) -> tuple[Array, npt.NDArray[np.bool_], npt.NDArray[np.int64]]:
-        """Return the best rotations, whether they are stationary, and (runs, runs at the best, steps)."""
+    def run(self, a: Array, b: Array) -> Found:
+        """Search, and bound from below what a search can reach."""
         pairs = len(a)
         swap = _second_first(a, b)[:, None, None]
         first, second = np.where(swap, b, a), np.where(swap, a, b)
+        bound = spectral_bound(first, second)
         basis_a, basis_b = (local.intrinsic_basis(torch.as_tensor(z)).numpy() for z in (first, second))
         # In unit norm the maximum is reached at the same rotation and every tolerance is relative.
         x = self._unit(basis_a.mT @ first @ basis_a)
@@ -101,7 +134,9 @@ class Search:
             counts[2, rest] += steps + explored
         rotation = basis_a @ local.orthonormal(q, 3).cpu().numpy() @ basis_b.mT
         rotation = local.orthonormal(torch.as_tensor(rotation), 2).numpy()
-        return np.where(swap, rotation.mT, rotation), stationary, counts
+        for k in rest if x.shape[1] <= LARGEST and self.bound_steps > 0 else ():
+            bound[k] = max(bound[k], semidefinite_bound(first[k], second[k], rotation[k], self.bound_steps))
+        return Found(np.where(swap, rotation.mT, rotation), bound, stationary, counts)
 
     def _unit(self, x: Array) -> torch.Tensor:
         norms = np.linalg.norm(x, axis=(1, 2))
