@@ -19,6 +19,7 @@ __all__ = [
     "orthonormal",
     "repeat",
     "spectral_starts",
+    "synchronised",
     "take",
     "value",
 ]
@@ -99,12 +100,12 @@ def spectral_starts(x: torch.Tensor, y: torch.Tensor, count: int, seed: int) -> 
         bases.append(torch.linalg.eigh(torch.einsum("kf,pfij->pkij", weights, symmetric))[1])
     left, right = bases
     agreement = (left.mT @ x[:, None] @ left) * (right.mT @ y[:, None] @ right)
-    signs = _synchronised(agreement.flatten(0, 1)).reshape(left.shape[:3])
+    signs = synchronised(agreement.flatten(0, 1)).reshape(left.shape[:3])
     matched: torch.Tensor = (left * signs[:, :, None, :]) @ right.mT
     return matched
 
 
-def _synchronised(agreement: torch.Tensor) -> torch.Tensor:
+def synchronised(agreement: torch.Tensor) -> torch.Tensor:
     """Return signs that raise ``s^T K s``: those of the leading eigenvector, then reversals while they help."""
     k = agreement + agreement.mT
     k = k - torch.diag_embed(torch.diagonal(k, dim1=-2, dim2=-1))
@@ -174,7 +175,7 @@ def crossings(x: torch.Tensor, y: torch.Tensor, q: torch.Tensor, best: torch.Ten
 
 
 def climb(
-    x: torch.Tensor, y: torch.Tensor, q: torch.Tensor, limit: int, goal: float = 1e-8
+    x: torch.Tensor, y: torch.Tensor, q: torch.Tensor, limit: int, goal: float = 1e-8, fixed: int = 0
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Raise every item's value by L-BFGS in the Lie algebra; return rotations, gradient norms and steps taken.
 
@@ -189,6 +190,8 @@ def climb(
     x, y, q : (items, n, n) float32 or float64
     limit : int
     goal : float
+    fixed : int
+        The last so many coordinates do not turn: `q` is the identity there, and stays so.
 
     Returns
     -------
@@ -204,7 +207,7 @@ def climb(
     active = torch.arange(items, device=x.device)
     sides = torch.cat([x, x.mT], dim=-1)
     m = q @ y @ q.mT
-    f, t, g = _landscape(sides, m)
+    f, t, g = _landscape(sides, m, fixed)
     radius = torch.full_like(f, _STEP_CAP)
     past: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
     for step in range(limit):
@@ -230,7 +233,7 @@ def climb(
         else:
             q_new = torch.bmm(turn, q)
             m_new = torch.bmm(torch.bmm(turn, m), turn.mT)
-        f_new, t_new, g_new = _landscape(sides, m_new)
+        f_new, t_new, g_new = _landscape(sides, m_new, fixed)
         up = f_new >= f - slack
         wider = torch.where(cut < 1, 2 * radius, radius).clamp_max(_STEP_CAP)
         radius = torch.where(up, wider, cut * length / 4)
@@ -243,10 +246,13 @@ def climb(
     return final, gradient, steps
 
 
-def _landscape(sides: torch.Tensor, m: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _landscape(sides: torch.Tensor, m: torch.Tensor, fixed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     t = torch.bmm(sides, torch.cat([m.mT, m], dim=-2))
     trace = torch.diagonal(t, dim1=-2, dim2=-1)
-    return trace.sum(-1) / 2, trace, (t - t.mT) / 2
+    g = (t - t.mT) / 2
+    if fixed:  # the exponential and L-BFGS keep such rows and columns zero
+        g[:, -fixed:], g[:, :, -fixed:] = 0.0, 0.0
+    return trace.sum(-1) / 2, trace, g
 
 
 def _exponential(s: torch.Tensor) -> torch.Tensor:
