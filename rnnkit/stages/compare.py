@@ -58,7 +58,7 @@ def _runs(
     check_inputs(group, inputs)
     for run in run_networks(group, inputs, options.device):
         outputs = run.outputs[..., :main]
-        scored = outputs.reshape(-1, outputs.shape[-1]) if counted is None else outputs[counted]
+        scored = np.concatenate(outputs) if counted is None else outputs[counted]
         yield members[run.index], inputs, run, scored
 
 
