@@ -1,5 +1,7 @@
 """The joint alignment of recurrence and inputs: planted answers, an oracle, bounds, invariances, its options."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -158,3 +160,17 @@ def test_bad_shapes():
         align_driven(a, a, drive, drive, workers=0)
     with pytest.raises(InputError, match="starts"):
         align_driven(a, a, drive, drive, starts=-1)
+
+
+def test_dsa_metrics_rotation_is_no_better():
+    """Of its controllability matrices; the two parts of its score, at one rotation."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = pytest.importorskip("DSA.simdist_controllability")
+    peer = module.ControllabilitySimilarityTransformDist(return_distance_components=True)
+    (a, drive), (b, other) = draw(14, 1, 5, 2), draw(15, 1, 5, 2)
+    q = rotation(16, 5)
+    _, *planted = peer.fit_score(a[0], q @ a[0] @ q.T, drive[0], q @ drive[0])
+    assert np.hypot(*planted) < 1e-9
+    _, *parts = peer.fit_score(a[0], b[0], drive[0], other[0])
+    assert align_driven(a, b, drive, other).distance[0] <= np.hypot(*parts)
