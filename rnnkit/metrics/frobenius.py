@@ -22,7 +22,7 @@ class Frobenius(WeightMetric):
     def measure(self, a: UnitWeights, b: UnitWeights, options: MetricOptions) -> list[PairDistance]:
         """Subtract; weights that are not finite give no number."""
         units = a.recurrent.shape[-1]
-        with np.errstate(invalid="ignore"):  # infinity less infinity
+        with np.errstate(invalid="ignore", over="ignore"):  # infinity less infinity
             distances = np.sqrt(((a.recurrent - b.recurrent) ** 2).sum((1, 2, 3)))
         norms = np.sqrt(a.squares() + b.squares())
         return [

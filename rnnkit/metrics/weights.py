@@ -33,7 +33,8 @@ class UnitWeights:
 
     def squares(self) -> NDArray[np.float64]:
         """Return the sum of squares of all weights, by pair."""
-        return np.asarray((self.recurrent**2).sum((-3, -2, -1)) + (self.linear**2).sum((-2, -1)))
+        with np.errstate(over="ignore"):  # infinite, then: so is the norm to double precision
+            return np.asarray((self.recurrent**2).sum((-3, -2, -1)) + (self.linear**2).sum((-2, -1)))
 
     @property
     def entries(self) -> int:

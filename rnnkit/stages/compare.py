@@ -157,6 +157,8 @@ def compare(
     chosen = [get_metric(name) for name in metrics]
     options = options or MetricOptions(seed=seed)
     check_group_keys("comparisons", within)
+    if inputs is not None and any(metric.needs_ood for metric in chosen):
+        raise InputError("--inputs", "has no out-of-distribution trials", "leave it out, or the metrics -ood")
     groups = _groups(networks, within)
     pairs = _pairs(groups)
     if not pairs:
@@ -181,8 +183,6 @@ def compare(
                 driven = given.astype(np.float64) if driven is None else driven
                 ready[k] = Network(networks[k], run.rates if rates else run.hidden, driven, outputs)
     if any(metric.needs_ood for metric in chosen):
-        if inputs is not None:
-            raise InputError("--inputs", "has no out-of-distribution trials", "leave it out, or the metrics -ood")
         for members in usable:
             for k, _, _, outputs in _runs(networks, members, choice, None, trials, seed, options, ood=True):
                 ready[k] = replace(ready[k], outputs_ood=outputs)
