@@ -109,9 +109,9 @@ def test_weights_that_are_not_finite_have_no_distance(metric):
     assert np.isnan([one.distance for one in found]).tolist() == [False, True, True]
 
 
-@pytest.mark.parametrize("metric", ["frobenius", "spectrum"])
-def test_triangle_inequality_of_weight_metrics(metric):
-    made, options = get_metric(metric), MetricOptions()
+@pytest.mark.parametrize(("metric", "match"), [("frobenius", ""), ("spectrum", ""), ("pif", "weights"), ("pif", "io")])
+def test_triangle_inequality_of_weight_metrics(metric, match):
+    made, options = get_metric(metric), MetricOptions(match=match)
     nets = [Network(network(str(seed), seed, units=3)) for seed in range(30)]
     prepared = made.prepare(nets, options)
     pairs = list(itertools.permutations(range(30), 2))
@@ -281,7 +281,7 @@ def test_small_angles_keep_their_digits():
     assert 0 < large <= 1e-6 * np.linalg.norm(change) / np.linalg.norm(a) * (1 + 1e-4)
 
 
-@pytest.mark.parametrize("metric", ["dsa-angular", "dsa-wasserstein"])
+@pytest.mark.parametrize("metric", ["dsa", "dsa-angular", "dsa-wasserstein"])
 def test_triangle_inequality_of_operators(metric):
     """1000 triples of operators so small that the best rotation is found."""
     made, options = get_metric(metric), MetricOptions(starts=12)
