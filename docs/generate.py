@@ -166,6 +166,7 @@ def metrics_page() -> str:
     for name in METRICS:
         metric = get_metric(name)
         runs = "yes: on trials common to all networks" if metric.needs_activity else "no: from the weights alone"
+        runs = "yes: on the task's out-of-distribution trials" if metric.needs_ood else runs
         rows = [("level", metric.level), ("definition", prose(metric.definition)), ("runs the networks", runs)]
         parts += [f"## {name}\n", listing(rows)]
     return "\n".join(parts)

@@ -161,7 +161,7 @@ _COMPARISONS = Schema(
             "size_a",
             "int64",
             "",
-            "size of what is compared (rank of the operator, units, or dimension of the subspace) of a",
+            "size of what is compared (rank of the operator, units, outputs, or dimension of the subspace) of a",
             True,
         ),
         Column("size_b", "int64", "", "the same for b", True),

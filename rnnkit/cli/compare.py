@@ -33,7 +33,13 @@ NAME = "compare"
 def run(
     checkpoints: Checkpoints,
     metric: Annotated[
-        str, typer.Option("--metric", metavar="NAME,...", help="dsa, pif, pif-initial, svcca.")
+        str,
+        typer.Option(
+            "--metric",
+            metavar="NAME,...",
+            help="dsa, dsa-angular, dsa-wasserstein, input-dsa, pif, pif-initial, frobenius, spectrum, svcca, cka, "
+            "procrustes, behaviour, behaviour-ood.",
+        ),
     ] = "dsa,pif,svcca",
     within: Annotated[
         str | None,
@@ -68,6 +74,9 @@ def run(
     starts: Annotated[
         int | None, typer.Option("--starts", min=1, help="Starts of the solvers.", show_default=False)
     ] = None,
+    match: Annotated[
+        str, typer.Option("--match", metavar="WHAT", help="pif: weights (recurrent), or io (input and readout too).")
+    ] = "weights",
     seed: Seed = 0,
     device: Device = "auto",
     threads: Threads = None,
@@ -80,6 +89,7 @@ def run(
     for option, value, known in (
         ("--delay-by", delay_by, ("heldout", "training")),
         ("--basis", basis, ("whitened", "pc")),
+        ("--match", match, ("weights", "io")),
     ):
         if value not in known:
             raise unknown_name(option, value, known, "value")
@@ -98,7 +108,7 @@ def run(
     from rnnkit.stages.evaluation import TaskChoice
 
     where, count = choose_device(device), set_threads(threads)
-    options = MetricOptions(seed, variance, components, delay, delay_by, max_delay, basis, starts, where, count)
+    options = MetricOptions(seed, variance, components, delay, delay_by, max_delay, basis, starts, match, where, count)
     loaded = load_all(checkpoints)
     given = open_inputs(inputs)
     settings = {k: v for k, v in dataclasses.asdict(options).items() if k not in ("device", "threads")}

@@ -11,9 +11,18 @@ __all__ = ["METRICS", "Metric", "MetricOptions", "Network", "PairDistance", "act
 
 METRICS: dict[str, str] = {
     "dsa": "rnnkit.metrics.dsa:Dsa",
+    "dsa-angular": "rnnkit.metrics.dsa_angular:DsaAngular",
+    "dsa-wasserstein": "rnnkit.metrics.dsa_wasserstein:DsaWasserstein",
+    "input-dsa": "rnnkit.metrics.input_dsa:InputDsa",
     "pif": "rnnkit.metrics.pif:Pif",
     "pif-initial": "rnnkit.metrics.pif:PifInitial",
+    "frobenius": "rnnkit.metrics.frobenius:Frobenius",
+    "spectrum": "rnnkit.metrics.spectrum:Spectrum",
     "svcca": "rnnkit.metrics.svcca:SvccaMetric",
+    "cka": "rnnkit.metrics.cka:Cka",
+    "procrustes": "rnnkit.metrics.procrustes:Procrustes",
+    "behaviour": "rnnkit.metrics.behaviour:Behaviour",
+    "behaviour-ood": "rnnkit.metrics.behaviour:BehaviourOod",
 }
 
 

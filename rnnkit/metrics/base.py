@@ -25,10 +25,19 @@ class Network:
     checkpoint : Checkpoint
     activity : (trials, steps, units) float64 or None
         On trials common to the networks it is compared with; None when no metric asked for it.
+    inputs : (trials, steps, inputs) float64 or None
+        Of these trials: `inputs[:, t]` drives the step that ends in `activity[:, t]`.
+    outputs : (samples, outputs) float64 or None
+        On these trials: the task's own outputs at the steps that its mask counts, trials one after another.
+    outputs_ood : (samples, outputs) float64 or None
+        The same on the task's out-of-distribution trials; None when no metric asked for it.
     """
 
     checkpoint: Checkpoint
     activity: NDArray[np.float64] | None = None
+    inputs: NDArray[np.float64] | None = None
+    outputs: NDArray[np.float64] | None = None
+    outputs_ood: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,8 @@ class MetricOptions:
         `whitened` or `pc`.
     starts : int or None
         Starts of the solvers; None for each solver's own number.
+    match : str
+        What `pif` compares: `weights`, the recurrent ones alone, or `io`, input and readout weights and biases too.
     device : torch.device
     threads : int
     """
@@ -64,6 +75,7 @@ class MetricOptions:
     max_delay: int = 30
     basis: str = "whitened"
     starts: int | None = None
+    match: str = "weights"
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     threads: int = 1
 
@@ -87,12 +99,22 @@ class PairDistance:
 
 
 class Metric(ABC):
-    """A distance between networks. Register it in :mod:`rnnkit.metrics`."""
+    """A distance between networks. Register it in :mod:`rnnkit.metrics`.
+
+    Attributes
+    ----------
+    name, level, definition : str
+    needs_activity : bool
+        Whether the networks are to be run on common trials: activity, inputs and outputs are given then.
+    needs_ood : bool
+        Whether they are to be run on the task's out-of-distribution trials.
+    """
 
     name: ClassVar[str]
     level: ClassVar[str]
     definition: ClassVar[str]
     needs_activity: ClassVar[bool]
+    needs_ood: ClassVar[bool] = False
 
     @abstractmethod
     def prepare(self, networks: Sequence[Network], options: MetricOptions) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from rnnkit.errors import InputError
 from rnnkit.metrics.base import Metric, MetricOptions, Network, PairDistance
 from rnnkit.numerics.dmd import choose_delays, fit_operators, principal_components
-from rnnkit.numerics.orthogonal_alignment import align_orthogonal
+from rnnkit.numerics.orthogonal_alignment import OrthogonalAlignment, align_orthogonal
 
-__all__ = ["Dsa", "Operators"]
+__all__ = ["Dsa", "Operators", "pair_distances"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Operators:
     Attributes
     ----------
     operator : (networks, size, size) float64
+        In `input-dsa` (networks, size, size + inputs): beside the operator stands that of the inputs.
     status : list of str, by network
     rank : list of int, by network
         Directions in which the embedded activity varies; below `size` the status is `rank_deficient`.
@@ -116,49 +117,48 @@ class Dsa(Metric):
         projected, components = _project(networks, options)
         delays, choice = _choose([projected[k] for k in _leading(networks)], components, options)
         basis = cast(Literal["whitened", "pc"], options.basis)
-        fits = [fit_operators(p, delays, basis) for p in projected]
+        operators, statuses, ranks = zip(
+            *(self.fit(p, network, delays, basis) for p, network in zip(projected, networks, strict=True)), strict=True
+        )
+        widest = max(operator.shape[1] for operator in operators)  # inputs differ between groups only
         return Operators(
-            np.concatenate([fit.operator for fit in fits]),
-            [fit.status[0] for fit in fits],
-            [int(fit.rank[0]) for fit in fits],
+            np.stack([np.pad(operator, ((0, 0), (0, widest - operator.shape[1]))) for operator in operators]),
+            list(statuses),
+            list(ranks),
             components,
             delays,
             components * delays,
             choice,
         )
 
+    def fit(
+        self, projected: NDArray[np.float64], network: Network, delays: int, basis: Literal["whitened", "pc"]
+    ) -> tuple[NDArray[np.float64], str, int]:
+        """Return the operator, status and rank of one network, (1, trials, steps, components) projected."""
+        found = fit_operators(projected, delays, basis)
+        return found.operator[0], found.status[0], int(found.rank[0])
+
     def distances(
         self, prepared: Operators, pairs: Sequence[tuple[int, int]], options: MetricOptions
     ) -> list[PairDistance]:
-        """Align the operators of each pair."""
+        """Compare the operators of each pair."""
         good = [k for k, (i, j) in enumerate(pairs) if not (_unfit(prepared, i) or _unfit(prepared, j))]
         rows = [PairDistance(float("nan"), _unfit(prepared, i) or _unfit(prepared, j)) for i, j in pairs]
         if not good:
             return rows
-        a = prepared.operator[[pairs[k][0] for k in good]]
-        b = prepared.operator[[pairs[k][1] for k in good]]
+        a, b = (prepared.operator[[pairs[k][side] for k in good]] for side in (0, 1))
+        for k, found in zip(good, self.between(a, b, options), strict=True):
+            i, j = pairs[k]
+            deficient = np.isfinite(found.distance) and "rank_deficient" in (prepared.status[i], prepared.status[j])
+            status = "rank_deficient" if deficient else found.status
+            rows[k] = replace(found, status=status, size_a=prepared.rank[i], size_b=prepared.rank[j])
+        return rows
+
+    def between(self, a: NDArray[np.float64], b: NDArray[np.float64], options: MetricOptions) -> list[PairDistance]:
+        """Return the distance of each pair of operators, (pairs, size, size) both."""
         extra: dict[str, Any] = {} if options.starts is None else {"starts": options.starts}
         found = align_orthogonal(a, b, seed=options.seed, device=options.device, workers=options.threads, **extra)
-        norms = [np.linalg.norm(operator, axis=(1, 2)) for operator in (a, b)]
-        # The rotation that is best for A and B is best for their multiples too.
-        with np.errstate(invalid="ignore", divide="ignore"):
-            first, second = (x / norm[:, None, None] for x, norm in zip((a, b), norms, strict=True))
-        turned = found.rotation @ second @ found.rotation.transpose(0, 2, 1)
-        relative = np.linalg.norm(first - turned, axis=(1, 2))
-        for place, k in enumerate(good):
-            i, j = pairs[k]
-            deficient = "rank_deficient" in (prepared.status[i], prepared.status[j])
-            rows[k] = PairDistance(
-                float(found.distance[place]),
-                "rank_deficient" if deficient else str(found.status[place]),
-                lower_bound=float(found.lower_bound[place]),
-                relative=float(relative[place]),
-                starts=int(found.starts[place]),
-                starts_at_best=int(found.starts_at_best[place]),
-                size_a=prepared.rank[i],
-                size_b=prepared.rank[j],
-            )
-        return rows
+        return pair_distances(a, b, found.rotation @ b @ found.rotation.mT, found)
 
     def parameters(self, prepared: Operators) -> dict[str, Any]:
         """Return components, delays and how the delay was chosen."""
@@ -169,6 +169,27 @@ class Dsa(Metric):
             "size": prepared.size,
             "rank_deficient": prepared.status.count("rank_deficient"),
         }
+
+
+def pair_distances(
+    a: NDArray[np.float64], b: NDArray[np.float64], turned: NDArray[np.float64], found: OrthogonalAlignment
+) -> list[PairDistance]:
+    """Return a solver's results as rows: operators a and b, and b turned to lie over a."""
+    # The rotation that is best for A and B is best for their multiples too.
+    with np.errstate(invalid="ignore", divide="ignore"):
+        first, second = (x / np.linalg.norm(y, axis=(1, 2))[:, None, None] for x, y in ((a, a), (turned, b)))
+    relative = np.linalg.norm(first - second, axis=(1, 2))
+    return [
+        PairDistance(
+            float(found.distance[k]),
+            str(found.status[k]),
+            lower_bound=float(found.lower_bound[k]),
+            relative=float(relative[k]),
+            starts=int(found.starts[k]),
+            starts_at_best=int(found.starts_at_best[k]),
+        )
+        for k in range(len(a))
+    ]
 
 
 def _unfit(prepared: Operators, network: int) -> str:

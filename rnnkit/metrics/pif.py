@@ -2,76 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from rnnkit.metrics.base import Metric, MetricOptions, Network, PairDistance, acting_weights
+from rnnkit.checkpoints import Checkpoint
+from rnnkit.metrics.base import MetricOptions, PairDistance
+from rnnkit.metrics.weights import UnitWeights, WeightMetric, unit_weights
 from rnnkit.numerics.permutation_matching import match_permutation
 
 __all__ = ["Pif", "PifInitial"]
 
-Weights = list[NDArray[np.float64] | None]
 
-
-class Pif(Metric):
-    """Distance of the recurrent weights that act, up to a relabelling of the units."""
+class Pif(WeightMetric):
+    """Distance of the weights that act, up to a relabelling of the units."""
 
     name = "pif"
-    level = "weights"
     definition = (
         "min over permutations P of |W1 - P^T W2 P|_F, summed in squares over the gates of a gated cell; "
+        "with --match io also over input weights, biases and readout weights, permuted with their units; "
         "relative: divided by sqrt(|W1|^2 + |W2|^2); per parameter: divided by the number of entries"
     )
-    needs_activity = False
-    initial = False
 
-    def prepare(self, networks: Sequence[Network], options: MetricOptions) -> Weights:
-        """Take the weights that act; None where a checkpoint does not hold them."""
-        held: Weights = []
-        for network in networks:
-            missing = self.initial and not network.checkpoint.initial
-            held.append(None if missing else acting_weights(network.checkpoint, self.initial))
-        return held
+    def take(self, checkpoint: Checkpoint, options: MetricOptions) -> UnitWeights:
+        """Return the recurrent weights, with those of input and readout if `options.match` is `io`."""
+        held = super().take(checkpoint, options)
+        return UnitWeights(held.recurrent, unit_weights(checkpoint, self.initial)) if options.match == "io" else held
 
-    def distances(
-        self, prepared: Weights, pairs: Sequence[tuple[int, int]], options: MetricOptions
-    ) -> list[PairDistance]:
+    def measure(self, a: UnitWeights, b: UnitWeights, options: MetricOptions) -> list[PairDistance]:
         """Match the units of each pair."""
-        rows = [self._refusal(prepared[i], prepared[j]) for i, j in pairs]
-        shapes: dict[tuple[int, ...], list[int]] = {}
-        for k, (i, j) in enumerate(pairs):
-            first, second = prepared[i], prepared[j]
-            if first is not None and second is not None and first.shape == second.shape:
-                shapes.setdefault(first.shape, []).append(k)
-        for members in shapes.values():
-            a = np.stack([w for k in members if (w := prepared[pairs[k][0]]) is not None])
-            b = np.stack([w for k in members if (w := prepared[pairs[k][1]]) is not None])
-            extra: dict[str, Any] = {} if options.starts is None else {"starts": options.starts}
-            found = match_permutation(a, b, seed=options.seed, workers=options.threads, **extra)
-            norm = np.sqrt((a**2).sum((1, 2, 3)) + (b**2).sum((1, 2, 3)))
-            for place, k in enumerate(members):
-                distance = float(found.distance[place])
-                rows[k] = PairDistance(
-                    distance,
-                    str(found.status[place]),
-                    lower_bound=float(found.lower_bound[place]),
-                    relative=distance / float(norm[place]) if norm[place] > 0 else float("nan"),
-                    per_parameter=distance / a[place].size,
-                    starts=int(found.starts[place]),
-                    starts_at_best=int(found.starts_at_best[place]),
-                    size_a=a.shape[-1],
-                    size_b=b.shape[-1],
-                )
-        return rows
-
-    def _refusal(self, a: NDArray[np.float64] | None, b: NDArray[np.float64] | None) -> PairDistance:
-        if a is None or b is None:
-            return PairDistance(float("nan"), "no_initial_weights")
-        different = "different_gates" if a.shape[0] != b.shape[0] else "different_units"
-        return PairDistance(float("nan"), different, size_a=a.shape[-1], size_b=b.shape[-1])
+        extra: dict[str, Any] = {} if options.starts is None else {"starts": options.starts}
+        found = match_permutation(
+            a.recurrent,
+            b.recurrent,
+            linear_a=a.linear,
+            linear_b=b.linear,
+            seed=options.seed,
+            workers=options.threads,
+            **extra,
+        )
+        units = a.recurrent.shape[-1]
+        return [
+            PairDistance(
+                float(distance),
+                str(found.status[k]),
+                lower_bound=float(found.lower_bound[k]),
+                relative=float(distance / norm) if norm > 0 else float("nan"),
+                per_parameter=float(distance / a.entries),
+                starts=int(found.starts[k]),
+                starts_at_best=int(found.starts_at_best[k]),
+                size_a=units,
+                size_b=units,
+            )
+            for k, (distance, norm) in enumerate(zip(found.distance, (a.squares() + b.squares()) ** 0.5, strict=True))
+        ]
 
 
 class PifInitial(Pif):

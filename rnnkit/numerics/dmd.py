@@ -25,7 +25,9 @@ __all__ = [
     "choose_delays",
     "delay_embed",
     "fit_operators",
+    "leading_directions",
     "principal_components",
+    "solve_normal",
 ]
 
 Floats = NDArray[np.float64]
@@ -223,8 +225,14 @@ def _relative_error(target: Floats, prediction: Floats) -> float:
     return float(((target - prediction) ** 2).sum()) / spread if spread > 0 else float("nan")
 
 
-def _solve(gram: Floats, cross: Floats, tolerance: float) -> Floats:
-    """Solve gram @ x = cross, leaving out directions below tolerance^2 of the largest eigenvalue."""
+def solve_normal(gram: Floats, cross: Floats, tolerance: float) -> Floats:
+    """Solve gram @ x = cross, leaving out directions below tolerance^2 of the largest eigenvalue.
+
+    Examples
+    --------
+    >>> solve_normal(np.diag([2.0, 0.0]), np.array([[4.0], [0.0]]), 1e-6).tolist()
+    [[2.0], [0.0]]
+    """
     factor, failed = lapack.dpotrf(gram, lower=1)
     if not failed:
         # For symmetric matrices the 1-norm condition number bounds the 2-norm one: nothing is left out.
@@ -257,7 +265,7 @@ def _one_step_errors(fit: Floats, score: Floats, delays: Ints, tolerance: float)
             gram[:size, :size] += edge.T @ edge
             cross[:size] += edge.T @ after[:, d - 1]
         if d in delays:
-            weights = _solve(gram[:size, :size], cross[:size], tolerance)
+            weights = solve_normal(gram[:size, :size], cross[:size], tolerance)
             errors[delays == d] = _relative_error(target, rows[:, :size] @ weights)
     return errors
 
@@ -328,23 +336,37 @@ def fit_operators(
     return Operators(operator, training, heldout, rank, size, k, delays, rows, basis, tuple(status))
 
 
+def leading_directions(hankel: Floats, tolerance: float = RANK_TOLERANCE) -> tuple[Floats, Floats]:
+    """Return right singular vectors (size, rank) and singular values (rank,) of a Hankel matrix (..., size).
+
+    Those above `tolerance` of the largest; none where the matrix is zero.
+
+    Examples
+    --------
+    >>> leading_directions(np.array([[3.0, 0.0], [0.0, 1e-9]]))[1].tolist()
+    [3.0]
+    """
+    # H = Q R, R = Q' S U^T: never the Gram matrix, which would halve the digits of the small directions.
+    # (torch's QR, because numpy's takes ten times as long on tall matrices.)
+    triangle = torch.linalg.qr(torch.from_numpy(hankel.reshape(-1, hankel.shape[-1])), mode="r").R.numpy()
+    _, singular, rows = np.linalg.svd(triangle)
+    rank = int((singular > tolerance * singular[0]).sum())
+    return rows[:rank].T, singular[:rank]
+
+
 def _fit(state: Floats, delays: int, basis: str, tolerance: float) -> tuple[Floats, float, int]:
     """Fit one network, (1, trials, steps, k): its operator, training error and rank."""
     k = state.shape[-1]
     hankel = delay_embed(state, delays)[0]
     size = hankel.shape[-1]
-    # H = Q R, R = Q' S U^T: never the Gram matrix, which would halve the digits of the small directions.
-    # (torch's QR, because numpy's takes ten times as long on tall matrices.)
-    triangle = torch.linalg.qr(torch.from_numpy(hankel.reshape(-1, size)), mode="r").R.numpy()
-    _, singular, rows = np.linalg.svd(triangle)
-    rank = int((singular > tolerance * singular[0]).sum())
+    axes, scale = leading_directions(hankel, tolerance)
+    rank = len(scale)
     if rank == 0:
         return np.full((size, size), np.nan), float("nan"), 0
-    axes, scale = rows[:rank].T, singular[:rank]
     coordinates = hankel @ axes / scale
     before, after = coordinates[:, :-1].reshape(-1, rank), coordinates[:, 1:].reshape(-1, rank)
     # The Gram matrix of `before` is the identity less the last rows of the trials: well conditioned.
-    forward = _solve(before.T @ before, before.T @ after, tolerance).T
+    forward = solve_normal(before.T @ before, before.T @ after, tolerance).T
     newest = (before @ forward.T) * scale @ axes[:k].T
     error = _relative_error(hankel[:, 1:, :k].reshape(-1, k), newest)
     if basis == "pc":

@@ -24,7 +24,7 @@ STEP_CAP = 1.5  # Frobenius norm of one step; the exponential below is orthogona
 
 @compiled
 def climb_items(
-    x: Real, y: Real, q: Real, limit: int, goal: float, gain: float, slack: float
+    x: Real, y: Real, q: Real, limit: int, goal: float, gain: float, slack: float, fixed: int
 ) -> tuple[Real, npt.NDArray[np.int64]]:
     """Raise ``<x, q y q^T>`` for every item; `q` is overwritten.
 
@@ -39,7 +39,10 @@ def climb_items(
     goal, gain : float
         An item ends once its gradient is below `goal`, or the slope of a step below `gain`.
     slack : float
-        Fall of the value that counts as rounding.
+        Rounding of the entries of q y q^T together: a fall of the value by so much of the gap between x and
+        them is none.
+    fixed : int
+        The last so many coordinates do not turn: `q` is the identity there, and stays so.
 
     Returns
     -------
@@ -62,7 +65,7 @@ def climb_items(
             here = q[pair, candidate]
             np.dot(here, y[pair], work)
             np.dot(work, here.T, m)
-            value = _landscape(x[pair], m, work, t, g, trace)
+            value = _landscape(x[pair], m, work, t, g, trace, fixed)
             radius = STEP_CAP
             taken = limit
             for step in range(limit):
@@ -87,13 +90,13 @@ def climb_items(
                     np.dot(turn, m, work)
                     np.dot(work, turn.T, m_new)
                 _copy(g, before)
-                reached = _landscape(x[pair], m_new, work, t, g, trace_new)
+                reached = _landscape(x[pair], m_new, work, t, g, trace_new, fixed)
                 slot = step % MEMORY
                 _remember(move, before, g, moves[slot], changes[slot])
                 along = _dot(moves[slot], changes[slot])
                 sound = along > 1e-8 * np.sqrt(_dot(moves[slot], moves[slot]) * _dot(changes[slot], changes[slot]))
                 rho[slot] = 1 / along if sound else 0.0
-                if reached >= value - slack:
+                if reached >= value - slack * (np.sqrt(-2 * value) + slack):
                     if cut < 1:
                         radius = min(2 * radius, STEP_CAP)
                     value = reached
@@ -133,24 +136,31 @@ def _copy(a: Real, out: Real) -> None:
 
 
 @compiled
-def _landscape(x: Real, m: Real, work: Real, t: Real, g: Real, trace: Real) -> Any:
-    """Fill ``t = x m^T + x^T m`` , its trace and the gradient ``g = (t - t^T) / 2``; return the value."""
+def _landscape(x: Real, m: Real, work: Real, t: Real, g: Real, trace: Real, fixed: int) -> Any:
+    """Fill ``t = x m^T + x^T m``, its trace and the gradient ``g = (t - t^T) / 2``; return ``-|x - m|^2 / 2``.
+
+    That is the value but for a constant, and keeps its digits where x and m all but agree.
+    """
     n = x.shape[0]
     np.dot(x, m.T, t)
     np.dot(x.T, m, work)
     half, value = x.dtype.type(0.5), x.dtype.type(0)
     for i in range(n):
         trace[i] = t[i, i] + work[i, i]
-        value += trace[i]
         for j in range(n):
             t[i, j] += work[i, j]
+            value += (x[i, j] - m[i, j]) * (x[i, j] - m[i, j])
     for i in range(n):
         for j in range(i):
             slope = half * (t[i, j] - t[j, i])
             g[i, j] = slope
             g[j, i] = -slope
         g[i, i] = 0
-    return value * half
+    for i in range(n - fixed, n):  # the exponential and L-BFGS keep such rows and columns zero
+        for j in range(n):
+            g[i, j] = 0
+            g[j, i] = 0
+    return -value * half
 
 
 @compiled

@@ -14,7 +14,6 @@ import torch
 
 from rnnkit.numerics import orthogonal_search as local
 from rnnkit.numerics.alignment_bounds import EPS, LARGEST, semidefinite_bound, spectral_bound
-from rnnkit.numerics.orthogonal_climb import climb_items
 
 __all__ = ["Found", "Search", "distances", "meets", "norms"]
 
@@ -124,7 +123,11 @@ class Search:
         rest = np.flatnonzero(~meets(reached, bound, first, second))
         if rest.size:
             candidates, ends, explored = self._explore_chunks(x[rest], y[rest])
-            q[rest], stationary[rest], steps, best_values = self._polish(x[rest], y[rest], candidates)
+            ends_at, settled, steps, best_values = self._polish(x[rest], y[rest], candidates)
+            # A start that was followed to rounding beats an end that was not.
+            further = distances(first[rest], second[rest], basis_a[rest] @ ends_at.cpu().numpy() @ basis_b[rest].mT)
+            better = further < reached[rest]
+            q[rest[better]], stationary[rest[better]] = ends_at[better], settled[better]
             # Ends of the searches are compared as distances: the norms enter as na / nb + nb / na.
             sizes = np.maximum([np.linalg.norm(z[rest], axis=(1, 2)) for z in (first, second)], 1e-300)
             offset = sizes[0] / sizes[1] + sizes[1] / sizes[0]
@@ -173,24 +176,11 @@ class Search:
         return found
 
     def _ascend(self, x: torch.Tensor, y: torch.Tensor, starts: torch.Tensor) -> _Ends:
-        reached, _, steps = self._climb(x, y, starts, self.explore_iterations, 0.0, _GAIN)
+        reached, _, steps = local.climb_candidates(
+            x, y, starts, self.explore_iterations, 0.0, _GAIN, compiled=self.compiled
+        )
         ends = local.orthonormal(reached, 2)
         return _Ends(ends, local.value(x, y, ends), steps)
-
-    def _climb(
-        self, x: torch.Tensor, y: torch.Tensor, q: torch.Tensor, limit: int, goal: float, gain: float
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Raise all candidates q : (pairs, k, n, n) of the pairs; see :func:`orthogonal_search.climb`."""
-        pairs, count, n = q.shape[:3]
-        if self.compiled:
-            ends = q.contiguous().clone()
-            slack = 4 * n * torch.finfo(x.dtype).eps
-            first, second = x.contiguous().numpy(), y.contiguous().numpy()
-            gradient, steps = climb_items(first, second, ends.numpy(), limit, goal, gain, slack)
-            return ends, torch.from_numpy(gradient), torch.from_numpy(steps)
-        wide = local.repeat(x, count), local.repeat(y, count)
-        ends, slope, taken = local.climb(*wide, q.reshape(-1, n, n), limit, goal)
-        return ends.reshape(q.shape), slope.reshape(pairs, count), taken.reshape(pairs, count)
 
     def _polish(
         self, x: torch.Tensor, y: torch.Tensor, starts: torch.Tensor, goal: float = 1e-8
@@ -200,7 +190,7 @@ class Search:
         each = max(1, 2 * _CHUNK // (starts.shape[1] * x.shape[1] ** 2))
         for a, b, some in zip(x.split(each), y.split(each), starts.split(each), strict=True):
             q = local.orthonormal(some, 3)
-            ends, gradient, steps = self._climb(a, b, q, self.max_iterations, goal, 0.0)
+            ends, gradient, steps = local.climb_candidates(a, b, q, self.max_iterations, goal, compiled=self.compiled)
             values, best = local.value(a, b, ends).max(1)
             rows = torch.arange(len(a), device=x.device)
             parts.append((ends[rows, best], gradient[rows, best] <= _STATIONARY, steps.sum(1), values))

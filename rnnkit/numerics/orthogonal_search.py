@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import torch
 
-from rnnkit.numerics.orthogonal_climb import MEMORY, STEP_CAP
+from rnnkit.numerics.orthogonal_climb import MEMORY, STEP_CAP, climb_items
 
 __all__ = [
     "climb",
+    "climb_candidates",
     "crossings",
     "distinct_first",
     "flips",
@@ -21,6 +22,7 @@ __all__ = [
     "orthonormal",
     "repeat",
     "spectral_starts",
+    "synchronised",
     "take",
     "value",
 ]
@@ -99,12 +101,12 @@ def spectral_starts(x: torch.Tensor, y: torch.Tensor, count: int, seed: int) -> 
         bases.append(torch.linalg.eigh(torch.einsum("kf,pfij->pkij", weights, symmetric))[1])
     left, right = bases
     agreement = (left.mT @ x[:, None] @ left) * (right.mT @ y[:, None] @ right)
-    signs = _synchronised(agreement.flatten(0, 1)).reshape(left.shape[:3])
+    signs = synchronised(agreement.flatten(0, 1)).reshape(left.shape[:3])
     matched: torch.Tensor = (left * signs[:, :, None, :]) @ right.mT
     return matched
 
 
-def _synchronised(agreement: torch.Tensor) -> torch.Tensor:
+def synchronised(agreement: torch.Tensor) -> torch.Tensor:
     """Return signs that raise ``s^T K s``: those of the leading eigenvector, then reversals while they help."""
     k = agreement + agreement.mT
     k = k - torch.diag_embed(torch.diagonal(k, dim1=-2, dim2=-1))
@@ -174,7 +176,7 @@ def crossings(x: torch.Tensor, y: torch.Tensor, q: torch.Tensor, best: torch.Ten
 
 
 def climb(
-    x: torch.Tensor, y: torch.Tensor, q: torch.Tensor, limit: int, goal: float = 1e-8
+    x: torch.Tensor, y: torch.Tensor, q: torch.Tensor, limit: int, goal: float = 1e-8, fixed: int = 0
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Raise every item's value by L-BFGS in the Lie algebra; return rotations, gradient norms and steps taken.
 
@@ -189,6 +191,8 @@ def climb(
     x, y, q : (items, n, n) float32 or float64
     limit : int
     goal : float
+    fixed : int
+        The last so many coordinates do not turn: `q` is the identity there, and stays so.
 
     Returns
     -------
@@ -204,7 +208,7 @@ def climb(
     active = torch.arange(items, device=x.device)
     sides = torch.cat([x, x.mT], dim=-1)
     m = q @ y @ q.mT
-    f, t, g = _landscape(sides, m)
+    f, t, g = _landscape(sides, m, fixed)
     radius = torch.full_like(f, STEP_CAP)
     past: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
     for step in range(limit):
@@ -230,8 +234,8 @@ def climb(
         else:
             q_new = torch.bmm(turn, q)
             m_new = torch.bmm(torch.bmm(turn, m), turn.mT)
-        f_new, t_new, g_new = _landscape(sides, m_new)
-        up = f_new >= f - slack
+        f_new, t_new, g_new = _landscape(sides, m_new, fixed)
+        up = f_new >= f - slack * ((-2 * f).sqrt() + slack)
         wider = torch.where(cut < 1, 2 * radius, radius).clamp_max(STEP_CAP)
         radius = torch.where(up, wider, cut * length / 4)
         _remember(past, move, g - g_new)
@@ -243,10 +247,55 @@ def climb(
     return final, gradient, steps
 
 
-def _landscape(sides: torch.Tensor, m: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def climb_candidates(
+    x: torch.Tensor,
+    y: torch.Tensor,
+    q: torch.Tensor,
+    limit: int,
+    goal: float = 1e-8,
+    gain: float = 0.0,
+    fixed: int = 0,
+    compiled: bool = True,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Raise every candidate of every pair: one after the other in compiled loops, or all in one batch by `climb`.
+
+    Parameters
+    ----------
+    x, y : (pairs, n, n)
+    q : (pairs, candidates, n, n)
+    limit, goal, fixed
+        As in :func:`climb`.
+    gain : float
+        Slope of a step at which the compiled search of a candidate ends.
+    compiled : bool
+        For tensors on the CPU only.
+
+    Returns
+    -------
+    rotations : (pairs, candidates, n, n)
+    gradients : (pairs, candidates)
+    steps : (pairs, candidates) int64
+    """
+    pairs, count, n = q.shape[:3]
+    if compiled:
+        ends = q.contiguous().clone()
+        slack = 4 * n * torch.finfo(x.dtype).eps
+        first, second = x.contiguous().numpy(), y.contiguous().numpy()
+        gradient, steps = climb_items(first, second, ends.numpy(), limit, goal, gain, slack, fixed)
+        return ends, torch.from_numpy(gradient), torch.from_numpy(steps)
+    wide = repeat(x, count), repeat(y, count)
+    ends, slope, taken = climb(*wide, q.reshape(-1, n, n), limit, goal, fixed)
+    return ends.reshape(q.shape), slope.reshape(pairs, count), taken.reshape(pairs, count)
+
+
+def _landscape(sides: torch.Tensor, m: torch.Tensor, fixed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     t = torch.bmm(sides, torch.cat([m.mT, m], dim=-2))
     trace = torch.diagonal(t, dim1=-2, dim2=-1)
-    return trace.sum(-1) / 2, trace, (t - t.mT) / 2
+    g = (t - t.mT) / 2
+    if fixed:  # the exponential and L-BFGS keep such rows and columns zero
+        g[:, -fixed:], g[:, :, -fixed:] = 0.0, 0.0
+    # The value but for a constant, with its digits kept where x and m all but agree.
+    return -((sides[:, :, : m.shape[-1]] - m) ** 2).sum((1, 2)) / 2, trace, g
 
 
 def _exponential(s: torch.Tensor) -> torch.Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from rnnkit.checkpoints import Checkpoint
 from rnnkit.errors import InputError
 from rnnkit.metrics import Metric, MetricOptions, Network, PairDistance, get_metric
-from rnnkit.models.ensembles import run_networks
+from rnnkit.models.ensembles import Run, run_networks
 from rnnkit.stages.evaluation import TaskChoice, check_inputs, flaw, same_task, sample_trials
 from rnnkit.tables import build, check_group_keys
 from rnnkit.tasks import Task
@@ -36,24 +37,29 @@ def _groups(networks: Sequence[Checkpoint], within: Sequence[str]) -> dict[tuple
     return groups
 
 
-def _activities(
+def _runs(
     networks: Sequence[Checkpoint],
     members: Sequence[int],
     choice: TaskChoice,
     inputs: NDArray[np.float32] | None,
     trials: int,
     seed: int,
-    rates: bool,
     options: MetricOptions,
-) -> dict[int, NDArray[np.float64]]:
-    """Activity of a group's networks on the same trials, by index."""
+    ood: bool = False,
+) -> Iterator[tuple[int, NDArray[np.float32], Run, NDArray[np.float64]]]:
+    """Run a group's networks on the same trials: index, inputs, run and the outputs that the task scores."""
     group = [networks[k] for k in members]
+    main, counted = None, None
     if inputs is None:
         task = _require_one_task(group, choice)
-        inputs = sample_trials(task, trials, seed).inputs[0]
+        drawn = sample_trials(task, trials, seed, ood)
+        inputs, main = drawn.inputs[0], task.main_outputs
+        counted = None if drawn.mask is None else drawn.mask[0] > 0
     check_inputs(group, inputs)
-    runs = run_networks(group, inputs, options.device)
-    return {members[run.index]: run.rates if rates else run.hidden for run in runs}
+    for run in run_networks(group, inputs, options.device):
+        outputs = run.outputs[..., :main]
+        scored = np.concatenate(outputs) if counted is None else outputs[counted]
+        yield members[run.index], inputs, run, scored
 
 
 def _require_one_task(group: Sequence[Checkpoint], choice: TaskChoice) -> Task:
@@ -151,6 +157,8 @@ def compare(
     chosen = [get_metric(name) for name in metrics]
     options = options or MetricOptions(seed=seed)
     check_group_keys("comparisons", within)
+    if inputs is not None and any(metric.needs_ood for metric in chosen):
+        raise InputError("--inputs", "has no out-of-distribution trials", "leave it out, or the metrics -ood")
     groups = _groups(networks, within)
     pairs = _pairs(groups)
     if not pairs:
@@ -166,25 +174,31 @@ def compare(
                 _require_one_task(doing, choice)
     if not sound:
         raise InputError(networks[0].name, f"tensor '{networks[0].bad_tensor()}' holds NaN or infinity", "mend it")
-    activity: dict[int, NDArray[np.float64]] = {}
+    ready = {k: Network(networks[k]) for k in sound}
+    usable = [held for members in groups.values() if (held := [k for k in members if flaws[k] is None])]
     if any(metric.needs_activity for metric in chosen):
-        for members in groups.values():
-            usable = [k for k in members if flaws[k] is None]
-            if usable:
-                drawn = _activities(networks, usable, choice, inputs, trials, seed, rates, options)
-                activity |= drawn
-        for k in list(sound):
-            if not np.isfinite(activity[k]).all():
-                flaws[k] = "diverged"
-                sound.remove(k)
+        for members in usable:
+            driven: NDArray[np.float64] | None = None  # one copy for the group
+            for k, given, run, outputs in _runs(networks, members, choice, inputs, trials, seed, options):
+                driven = given.astype(np.float64) if driven is None else driven
+                ready[k] = Network(networks[k], run.rates if rates else run.hidden, driven, outputs)
+    if any(metric.needs_ood for metric in chosen):
+        for members in usable:
+            for k, _, _, outputs in _runs(networks, members, choice, None, trials, seed, options, ood=True):
+                ready[k] = replace(ready[k], outputs_ood=outputs)
+    for k in list(sound):
+        activity = ready[k].activity
+        if activity is not None and not np.isfinite(activity).all():
+            flaws[k] = "diverged"
+            sound.remove(k)
     place = {index: position for position, index in enumerate(sound)}
     done, total = 0, len(pairs) * len(chosen)
     keys = {k: dict(zip(within, key, strict=True)) for key, members in groups.items() for k in members}
     good = [pair for pair in pairs if flaws[pair[0]] is None and flaws[pair[1]] is None]
     bad = [pair for pair in pairs if flaws[pair[0]] is not None or flaws[pair[1]] is not None]
     # All metrics are prepared before the first row is out: what one of them refuses leaves no half table.
-    ready = [Network(networks[k], activity.get(k)) for k in sound]
-    prepared_all = [metric.prepare(ready, options) if good else None for metric in chosen]
+    entering = [ready[k] for k in sound]
+    prepared_all = [metric.prepare(entering, options) if good else None for metric in chosen]
     if report is not None and good:
         for metric, prepared in zip(chosen, prepared_all, strict=True):
             report(metric.name, metric.parameters(prepared))

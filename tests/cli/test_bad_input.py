@@ -332,13 +332,15 @@ CASES = [
     Case("compare ckpts -o new.csv --within seed", "3 groups", "at least two"),
     Case("compare ckpts -o new.csv --within sead", "'sead'", "known: "),
     Case("compare ckpts -o new.csv --within status", "'status'", "already"),
-    Case("compare ckpts -o new.csv --metric cka", "cka", "known: "),
+    Case("compare ckpts -o new.csv --metric rsa", "rsa", "known: "),
     Case("compare ckpts -o new.csv --metric svca", "svca", "did you mean 'svcca'"),
     Case("compare ckpts -o new.csv --metric svcca,,dsa", "svcca,,dsa", "commas"),
     Case("compare ckpts -o new.csv --variance 1.5", "--variance", "1.5"),
     Case("compare ckpts -o new.csv --variance nan", "--variance", "nan"),
     Case("compare ckpts -o new.csv --delay-by luck", "luck", "known: "),
     Case("compare ckpts -o new.csv --basis fourier", "fourier", "known: "),
+    Case("compare ckpts -o new.csv --match units", "units", "known: "),
+    Case("compare ckpts -o new.csv --metric behaviour-ood --inputs sample.parquet", "--inputs", "leave it out"),
     *[Case(f"compare ckpts -o new.csv {option} 0", option) for option in ("--delay", "--max-delay", "--starts")],
     # degeneracy
     *[

@@ -196,6 +196,7 @@ EFFECTS: dict[tuple[str, str], Effect] = {
     ),
     ("compare", "basis"): Effect(f"{DSA} --delay 1", f"{DSA} --delay 1 --basis pc", column("distance")),
     ("compare", "starts"): Effect(f"{DSA} --delay 1", f"{DSA} --delay 1 --starts 40", column("starts")),
+    ("compare", "match"): Effect(f"{COMPARE} --metric pif", f"{COMPARE} --metric pif --match io", column("distance")),
     ("compare", "device"): Effect(f"{COMPARE} --device cpu", f"{COMPARE} --device cuda:99", code),
     ("compare", "threads"): Effect(f"{COMPARE} --threads 1", f"{COMPARE} --threads 2", threads, rows),
     ("degeneracy", "comparisons"): Effect(

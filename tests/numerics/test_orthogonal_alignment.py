@@ -242,15 +242,21 @@ def test_workers_change_nothing() -> None:
 
 
 @pytest.mark.parametrize("kind", ["float32", "float64"])
-def test_both_forms_of_the_local_ascent_take_the_same_steps(kind: str) -> None:
+@pytest.mark.parametrize("fixed", [0, 2])
+def test_both_forms_of_the_local_ascent_take_the_same_steps(kind: str, fixed: int) -> None:
     """The compiled one, for a CPU, and the batched one, for any device."""
     x, y = (gaussian(k, 3, 9, 9).astype(kind) / 3 for k in (0, 1))
     starts = haar(5, 9, 0).to(getattr(torch, kind)).expand(3, -1, -1, -1)
+    if fixed:
+        starts = starts.clone()
+        starts[..., -fixed:, :] = starts[..., -fixed:] = 0
+        starts[..., :-fixed, :-fixed] = haar(5, 9 - fixed, 0)
+        starts[..., -fixed:, -fixed:] = torch.eye(fixed)
     slack = 4 * 9 * float(np.finfo(kind).eps)
     ends = starts.contiguous().clone().numpy()
-    gradients, steps = climb_items(x, y, ends, 12, 0.0, 0.0, slack)
+    gradients, steps = climb_items(x, y, ends, 12, 0.0, 0.0, slack, fixed)
     wide = [repeat(torch.from_numpy(z), 5) for z in (x, y)]
-    rotations, slopes, _ = climb(*wide, starts.reshape(-1, 9, 9), 12, 0.0)
+    rotations, slopes, _ = climb(*wide, starts.reshape(-1, 9, 9), 12, 0.0, fixed)
     tolerance = 2e-3 if kind == "float32" else 1e-9
     np.testing.assert_allclose(ends.reshape(-1, 9, 9), rotations.numpy(), atol=tolerance)
     np.testing.assert_allclose(gradients.ravel(), slopes.numpy(), atol=tolerance)
