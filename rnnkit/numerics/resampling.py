@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from rnnkit.errors import InputError
 
@@ -96,7 +96,7 @@ def skewed_interval(value: float, contributions: ArrayLike, confidence: float = 
     if not scale > 0:
         return (value, value) if scale == 0 else (NAN, NAN)
     skewness = n / ((n - 1) * (n - 2)) * float(((deviations / scale) ** 3).sum())
-    quantile = float(student.ppf((1 + confidence) / 2, n - 1))
+    quantile = float(stdtrit(n - 1, (1 + confidence) / 2))
     k = skewness / np.sqrt(n)
 
     def unskewed(q: float) -> float:
@@ -165,7 +165,7 @@ def _interval(value: float, left_out: Floats, confidence: float, scale: str) -> 
     if not np.isfinite(contributions).all():
         return NAN, NAN
     if scale == "correlation":
-        half = float(student.ppf((1 + confidence) / 2, n - 1) * contributions.std(ddof=1) / np.sqrt(n))
+        half = float(stdtrit(n - 1, (1 + confidence) / 2) * contributions.std(ddof=1) / np.sqrt(n))
         low, high = middle - half, middle + half
     else:
         low, high = skewed_interval(middle, contributions, confidence)
