@@ -231,39 +231,57 @@ def apart(runs, rng):
         line(gap, shares)
 
 
-def value_tests(runs, rng):
+def value_test(title, laws, p_value, runs, rng, interval=False):
+    """Print the shares of p <= .05, and the coverage of the interval for a difference of standard deviations."""
     columns = [f"{n}, {m}" for n, m in PAIRS_OF_SIZES]
+    heading(title, "laws", columns + ([f"interval {c}" for c in columns] if interval else []))
+    for first, second in laws:
+        shares, covered = [], []
+        for sizes in PAIRS_OF_SIZES:
+            p, held = [], []
+            for _ in range(runs):
+                values = [VALUES[name](rng, n) for name, n in zip((first, second), sizes, strict=True)]
+                p.append(p_value(first, *values))
+                if interval:
+                    held.append(holds(difference(*map(spread, values)), 0))
+            shares.append(np.mean(np.array(p) <= 0.05))
+            covered += [np.mean(held)] if held else []
+        line(first if first == second else f"{first}; {second}", shares + covered)
+
+
+def spread_tests(runs, rng):
     same = [(name, name) for name in VALUES]
-    for title, cases in (
-        ("Equal standard deviations, means 5 apart: p <= .05, and coverage of the difference's interval", [
-            *same, ("normal", "lognormal .5"), ("uniform", "t, 5 df")
-        ]),
-        ("Equal variation: p <= .05", same),
-        ("Equal means: p <= .05", same),
-        ("Equal correlations (.6): p <= .05", same),
-    ):  # fmt: skip
-        heading(title, "laws", columns + ([f"interval {c}" for c in columns] if "deviations" in title else []))
-        for first, second in cases:
-            shares, covered = [], []
-            for n, m in PAIRS_OF_SIZES:
-                p, held = [], []
-                for _ in range(runs):
-                    x, y = VALUES[first](rng, n), VALUES[second](rng, m)
-                    if "deviations" in title:
-                        p.append(permute_spreads(x + 5, y, PERMUTATIONS, rng)[0])
-                        held.append(holds(difference(spread(x), spread(y)), 0))
-                    elif "variation" in title:
-                        x, y = x + 3, y + 3
-                        p.append(permute_spreads(x / x.mean(), y / y.mean(), PERMUTATIONS, rng)[0])
-                    elif "means" in title:
-                        p.append(permute_contributions(x, y, PERMUTATIONS, rng)[0])
-                    else:
-                        others = (0.6 * z + 0.8 * VALUES[first](rng, len(z)) for z in (x, y))
-                        one, other = (correlation(z, w).contributions for z, w in zip((x, y), others, strict=True))
-                        p.append(permute_contributions(one, other, PERMUTATIONS, rng)[0])
-                shares.append(np.mean(np.array(p) <= 0.05))
-                covered += [np.mean(held)] if held else []
-            line(first if first == second else f"{first}; {second}", shares + covered)
+    value_test(
+        "Equal standard deviations, means 5 apart: p <= .05, and coverage of the difference's interval",
+        [*same, ("normal", "lognormal .5"), ("uniform", "t, 5 df")],
+        lambda law, x, y: permute_spreads(x + 5, y, PERMUTATIONS, rng)[0],
+        runs,
+        rng,
+        interval=True,
+    )
+    value_test(
+        "Equal variation, of values with 3 added: p <= .05",
+        same,
+        lambda law, x, y: permute_spreads((x + 3) / (x + 3).mean(), (y + 3) / (y + 3).mean(), PERMUTATIONS, rng)[0],
+        runs,
+        rng,
+    )
+
+
+def mean_tests(runs, rng):
+    def of_correlations(law, *values):
+        found = [correlation(x, 0.6 * x + 0.8 * VALUES[law](rng, len(x))).contributions for x in values]
+        return permute_contributions(*found, PERMUTATIONS, rng)[0]
+
+    same = [(name, name) for name in VALUES]
+    value_test(
+        "Equal means: p <= .05",
+        same,
+        lambda law, x, y: permute_contributions(x, y, PERMUTATIONS, rng)[0],
+        runs,
+        rng,
+    )
+    value_test("Equal correlations, .6: p <= .05", same, of_correlations, runs, rng)
 
 
 def clusterings(runs, rng):
@@ -284,7 +302,17 @@ def clusterings(runs, rng):
         line(name, shares)
 
 
-STUDIES = (pair_means, ratios, network_statistics, correlations, distance_tests, apart, value_tests, clusterings)
+STUDIES = (
+    pair_means,
+    ratios,
+    network_statistics,
+    correlations,
+    distance_tests,
+    apart,
+    spread_tests,
+    mean_tests,
+    clusterings,
+)
 
 
 def main():
