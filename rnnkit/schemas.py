@@ -196,7 +196,7 @@ _DEGENERACY = Schema(
             "test",
             "string",
             "",
-            "what was relabelled: `contributions` or `spreads`; or `too_few_networks`, `no_group`",
+            "what was relabelled: `contributions` or `spreads`; or `no_data`, `no_group`",
             True,
             True,
         ),

@@ -66,7 +66,7 @@ def permute_contributions(
     Parameters
     ----------
     first, second : (networks,)
-        Contributions of an :class:`Estimate`, on its scale; fewer than three give NaN.
+        Contributions of an :class:`Estimate`; fewer than three, or infinite ones, give NaN.
     permutations : int
     rng : numpy Generator
 

@@ -49,7 +49,7 @@ class Estimate:
     missing : int
         Values left out because they were NaN; for pairs, those of all n(n-1)/2 without a value.
     contributions : (networks,)
-        Pseudo-values of the jackknife on the statistic's own scale; empty without `se`.
+        Pseudo-values of the jackknife, on the scale of the interval; empty without `se`.
     """
 
     value: float
@@ -142,34 +142,23 @@ def jackknifed(
     """
     n = len(left_out)
     se = float(np.sqrt((n - 1) / n * ((left_out - value) ** 2).sum()))
-    contributions = n * value - (n - 1) * left_out
-    if bootstrap and rng is not None:
-        low, high = _quantiles(weighted(_draw(n, bootstrap, rng)), confidence)
-    elif not np.isfinite(se):
-        low, high = NAN, NAN
-    elif np.ptp(left_out) <= 1e-12 * abs(value):
-        low, high = value, value
-    else:
-        low, high = _interval(value, left_out, confidence, scale)
-    return Estimate(value, se, low, high, n, missing, contributions=contributions)
-
-
-def _interval(value: float, left_out: Floats, confidence: float, scale: str) -> tuple[float, float]:
-    """Return the ends of the interval on the scale where the statistic is nearest to symmetric."""
     forward, backward = _SCALES[scale]
-    n = len(left_out)
     # A left-out sample may be without spread, or in line: then there is no interval.
     with np.errstate(divide="ignore", invalid="ignore"):
-        middle, others = float(forward(value)), np.asarray(forward(left_out))
-        contributions = n * middle - (n - 1) * others
-    if not np.isfinite(contributions).all():
-        return NAN, NAN
-    if scale == "correlation":
+        middle = float(forward(value))
+        contributions = n * middle - (n - 1) * np.asarray(forward(left_out), dtype=np.float64)
+    if bootstrap and rng is not None:
+        low, high = _quantiles(weighted(_draw(n, bootstrap, rng)), confidence)
+    elif np.ptp(left_out) <= 1e-12 * abs(value):
+        low, high = value, value
+    elif not np.isfinite(contributions).all():
+        low, high = NAN, NAN
+    elif scale == "correlation":
         half = float(stdtrit(n - 1, (1 + confidence) / 2) * contributions.std(ddof=1) / np.sqrt(n))
-        low, high = middle - half, middle + half
+        low, high = float(backward(middle - half)), float(backward(middle + half))
     else:
-        low, high = skewed_interval(middle, contributions, confidence)
-    return float(backward(low)), float(backward(high))
+        low, high = map(float, map(backward, skewed_interval(middle, contributions, confidence)))
+    return Estimate(value, se, low, high, n, missing, contributions=contributions)
 
 
 def divide(numerator: Floats, denominator: Floats) -> Floats:

@@ -138,7 +138,7 @@ def _compared(
         "difference_high": apart.ci_high,
         "p_value": p_value,
         "permutations": drawn,
-        "test": found.test.__name__.replace("permute_", "") if drawn else "too_few_networks",
+        "test": found.test.__name__.replace("permute_", "") if drawn else "no_data",
     }
 
 

@@ -313,7 +313,7 @@ def test_the_reference_agrees_in_all_other_keys():
 def test_groups_of_two_networks_have_no_test():
     rows = degeneracy(grouped(sizes=(2, 4, 4))[0], against={"gamma": "1"}, permutations=19).to_pylist()
     small = rows[0]
-    assert (small["test"], small["p_value"], small["permutations"]) == ("too_few_networks", None, 0)
+    assert (small["test"], small["p_value"], small["permutations"]) == ("no_data", None, 0)
     assert small["difference"] == pytest.approx(small["value"] - rows[1]["value"])
     assert small["difference_low"] is None
 
