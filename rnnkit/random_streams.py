@@ -13,7 +13,9 @@ import numpy as np
 
 __all__ = ["Purpose", "stream"]
 
-Purpose = Literal["weights", "training", "validation", "evaluation", "ood", "solver", "bootstrap"]
+Purpose = Literal[
+    "weights", "training", "validation", "evaluation", "ood", "solver", "bootstrap", "permutation", "reference"
+]
 
 _PURPOSES: dict[Purpose, int] = {
     "weights": 1,
@@ -23,6 +25,8 @@ _PURPOSES: dict[Purpose, int] = {
     "ood": 5,
     "solver": 6,
     "bootstrap": 7,
+    "permutation": 8,
+    "reference": 9,
 }
 
 

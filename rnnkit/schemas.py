@@ -172,24 +172,61 @@ _COMPARISONS = Schema(
 
 _DEGENERACY = Schema(
     "degeneracy",
-    1,
+    2,
     "How far apart the networks of a group are, with uncertainties that respect shared networks.",
     ("level", "metric"),
     (
         Column("level", "string", "", "`dynamics`, `weights`, `representation` or `behaviour`"),
         Column("metric", "string", "", "what was averaged, or whose spread is given"),
         Column("value", "float64", "see the metric", "mean over pairs, or standard deviation over networks", True),
-        Column(
-            "se",
-            "float64",
-            "as value",
-            "standard error: jackknife over networks, or of a standard deviation",
-            True,
-        ),
-        Column("ci_low", "float64", "as value", "lower end of the 95 % bootstrap interval over networks", True),
+        Column("se", "float64", "as value", "standard error: jackknife over networks", True),
+        Column("ci_low", "float64", "as value", "lower end of the 95 % interval over networks", True),
         Column("ci_high", "float64", "as value", "its upper end", True),
         Column("networks", "int64", "networks", "that entered"),
-        Column("pairs", "int64", "pairs", "that entered; 0 for a standard deviation"),
+        Column("pairs", "int64", "pairs", "that entered; 0 for a statistic of single networks"),
+        _STATUS,
+        Column("against", "string", "", "group that this one is set against, as KEY=VALUE,...", True, True),
+        Column("difference", "float64", "as value", "value minus that of the other group", True, True),
+        Column("difference_se", "float64", "as value", "its standard error", True, True),
+        Column("difference_low", "float64", "as value", "lower end of the difference's 95 % interval", True, True),
+        Column("difference_high", "float64", "as value", "its upper end", True, True),
+        Column("p_value", "float64", "share", "of relabellings of the networks with a difference as large", True, True),
+        Column("permutations", "int64", "", "relabellings drawn", True, True),
+        Column(
+            "test",
+            "string",
+            "",
+            "what was relabelled: `contributions` or `spreads`; or `no_data`, `no_group`",
+            True,
+            True,
+        ),
+    ),
+    extra_keys=True,
+)
+
+_EMBEDDING = Schema(
+    "embedding",
+    1,
+    "Where each network lies among those of its group, by each metric.",
+    ("network", "metric"),
+    (
+        _NETWORK,
+        Column("metric", "string", "", "name of the distance"),
+        Column("level", "string", "", "`dynamics`, `weights`, `representation` or `behaviour`"),
+        Column("x", "float64", "as distance", "first coordinate of classical scaling", True),
+        Column("y", "float64", "as distance", "second coordinate", True),
+        Column("explained", "float64", "share", "of all absolute eigenvalues in those two, for the group", True),
+        Column("stress", "float64", "share", "root of the squared error of the plane's distances, for the group", True),
+        Column("mean_distance", "float64", "as distance", "to the group's other networks", True),
+        Column("medoid", "bool", "", "it has the smallest mean distance of the group", True),
+        Column("nearest", "string", "", "nearest other network", True),
+        Column("nearest_distance", "float64", "as distance", "to it", True),
+        Column("cluster", "int64", "", "counts from 1, the largest first", True),
+        Column("silhouette", "float64", "from -1 to 1", "of the network; 0 where it is its cluster's only one", True),
+        Column("clusters", "int64", "clusters", "2 to 8: the number with the best mean silhouette", True),
+        Column("mean_silhouette", "float64", "from -1 to 1", "of the group", True),
+        Column("reference_silhouette", "float64", "from -1 to 1", "95 % quantile of it for one cluster", True),
+        Column("cluster_p_value", "float64", "share", "of one-cluster samples with as large a mean silhouette", True),
         _STATUS,
     ),
     extra_keys=True,
@@ -219,7 +256,8 @@ _INFO = Schema(
 )
 
 SCHEMAS: dict[str, Schema] = {
-    schema.name: schema for schema in (_TRAINING, _SAMPLE, _ROLLOUT, _SUMMARY, _COMPARISONS, _DEGENERACY, _INFO)
+    schema.name: schema
+    for schema in (_TRAINING, _SAMPLE, _ROLLOUT, _SUMMARY, _COMPARISONS, _DEGENERACY, _EMBEDDING, _INFO)
 }
 
 

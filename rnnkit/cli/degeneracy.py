@@ -41,7 +41,34 @@ def run(
     include_unconverged: Annotated[
         bool, typer.Option("--include-unconverged", help="Also count networks that missed their stop loss.")
     ] = False,
-    bootstrap: Annotated[int, typer.Option("--bootstrap", help="Bootstrap draws.")] = 2000,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against",
+            metavar="KEY=VALUE,...",
+            help="Set every group against this one, with permutation tests over networks.",
+            show_default=False,
+        ),
+    ] = None,
+    permutations: Annotated[int, typer.Option("--permutations", help="Relabellings of each test.")] = 4999,
+    bootstrap: Annotated[
+        int | None,
+        typer.Option(
+            "--bootstrap",
+            metavar="DRAWS",
+            help="Percentile bootstrap intervals instead of the jackknife's; too narrow for few networks.",
+            show_default=False,
+        ),
+    ] = None,
+    embed: Annotated[
+        Path | None,
+        typer.Option(
+            "--embed",
+            metavar="FILE",
+            help="Also write each network's coordinates, neighbours and cluster.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Seed = 0,
     out: Out = None,
     form: Format = None,
@@ -52,8 +79,13 @@ def run(
     """
     target = check_output(out, form)
     keys = None if by is None else split_names(by)
+    reference = None if against is None else _group(against)
+    draws = 0 if bootstrap is None else bootstrap
+    if bootstrap == 0:
+        raise InputError("--bootstrap", "0 draws are too few", "give 2 or more, such as 2000")
     if comparisons is not None and comparisons == summary:
         raise InputError("--comparisons", "is the same as --summary", "give two tables")
+    place = None if embed is None else _embedding_target(embed, out, comparisons)
     from rnnkit.stages.degeneracy import degeneracy as stage
     from rnnkit.tables import read
 
@@ -62,14 +94,60 @@ def run(
             return None
         return read(sys.stdin.buffer, name) if str(path) == "-" else read(path, name)
 
+    pairs, losses = table(comparisons, "comparisons"), table(summary, "summary")
     result = stage(
-        table(comparisons, "comparisons"),
-        table(summary, "summary"),
+        pairs,
+        losses,
         keys,
+        against=reference,
         include_unconverged=include_unconverged,
-        bootstrap=bootstrap,
+        bootstrap=draws,
+        permutations=permutations,
         seed=seed,
     )
-    ran = provenance(by=keys, include_unconverged=include_unconverged, bootstrap=bootstrap, seed=seed)
+    ran = provenance(
+        by=keys,
+        against=reference,
+        include_unconverged=include_unconverged,
+        bootstrap=bootstrap,
+        permutations=permutations,
+        seed=seed,
+    )
     ran = ran.with_inputs(named([comparisons, summary]))
-    return write_table("degeneracy", [result], target, bool(out or form), ran)
+    code = 0
+    if place is not None and pairs is not None:
+        from rnnkit.stages.embedding import embedding
+
+        placed = embedding(pairs, keys, include_unconverged=include_unconverged, seed=seed)
+        code = write_table("embedding", [placed], place, True, ran)
+    return max(code, write_table("degeneracy", [result], target, bool(out or form), ran))
+
+
+def _group(text: str) -> dict[str, str]:
+    """Read the `KEY=VALUE,...` of --against.
+
+    Examples
+    --------
+    >>> _group("gamma=1, units=64")
+    {'gamma': '1', 'units': '64'}
+    """
+    group: dict[str, str] = {}
+    for part in split_names(text):
+        key, equals, value = (piece.strip() for piece in part.partition("="))
+        if not equals or not key or not value:
+            raise InputError("--against", f"'{part}' is not KEY=VALUE", "for example --against gamma=1")
+        if key in group:
+            raise InputError("--against", f"'{key}' is given twice", "give it once")
+        group[key] = value
+    return group
+
+
+def _embedding_target(embed: Path, out: Path | None, comparisons: Path | None) -> tuple[Path | None, str]:
+    """Return the file and format of --embed, or raise InputError where it cannot be written."""
+    if comparisons is None:
+        raise InputError("--embed", "needs distances", "add --comparisons")
+    if str(embed) == "-":
+        raise InputError("--embed", "is standard output, where the other table goes", "name a file")
+    if out is not None and embed.absolute() == out.absolute():
+        raise InputError("--embed", "is the same file as --out", "name another file")
+    return check_output(embed, None, "--embed")

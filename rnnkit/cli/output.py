@@ -25,8 +25,10 @@ _SHOWN = 20
 GOOD = frozenset({"ok", "optimal", "converged", "exact", "budget", "training", "imported", "rank_deficient"})
 
 
-def check_output(out: Path | None, form: str | None) -> tuple[Path | None, str]:
+def check_output(out: Path | None, form: str | None, option: str = "--out") -> tuple[Path | None, str]:
     """Return the file (None for standard output) and the format, before any work is done.
+
+    `option` is what an error names.
 
     Raises
     ------
@@ -42,7 +44,7 @@ def check_output(out: Path | None, form: str | None) -> tuple[Path | None, str]:
     ending = out.suffix.lstrip(".")
     if form is None and ending not in _FORMATS:
         raise InputError(
-            f"--out {out}", "its ending names no format", "end in .parquet, .csv or .jsonl, or add --format"
+            f"{option} {out}", "its ending names no format", "end in .parquet, .csv or .jsonl, or add --format"
         )
     from rnnkit.atomic import check_target
 

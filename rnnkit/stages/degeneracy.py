@@ -1,8 +1,8 @@
-"""How far apart the networks of a group are, per level, with standard errors that respect shared networks."""
+"""How far apart the networks of a group are, per level, with errors that respect shared networks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,119 +10,15 @@ import pandas as pd
 import pyarrow as pa
 
 from rnnkit.errors import InputError
-from rnnkit.numerics.resampling import Estimate, PairEstimate, correlation, pair_mean, spread
+from rnnkit.numerics.group_differences import difference
 from rnnkit.random_streams import stream
-from rnnkit.tables import build, check_group_keys, group_columns
+from rnnkit.stages.group_statistics import Statistic, behaviour, empty, pair_distances
+from rnnkit.stages.grouping import Keys, check_against, chosen_keys, reference_of, split
+from rnnkit.tables import build
 
 __all__ = ["degeneracy"]
 
 _NONE_CONVERGED = "none_converged"
-
-_FORMS = (("distance", ""), ("relative_distance", "-relative"), ("per_parameter", "-per-parameter"))
-
-
-def _row(keys: Mapping[str, str | None], level: str, metric: str, found: Estimate, pairs: int = 0) -> dict[str, Any]:
-    enough = np.isfinite(found.value)
-    return {
-        **keys,
-        "level": level,
-        "metric": metric,
-        "value": found.value,
-        "se": found.se,
-        "ci_low": found.ci_low,
-        "ci_high": found.ci_high,
-        "networks": found.networks,
-        "pairs": pairs,
-        "status": "ok" if enough else "no_data",
-    }
-
-
-def _pair_rows(frame: pd.DataFrame, keys: Mapping[str, str | None], bootstrap: int, seed: int) -> list[dict[str, Any]]:
-    """Mean pairwise distances of one group."""
-    rows: list[dict[str, Any]] = []
-    for (level, metric), part in frame.groupby(["level", "metric"], sort=False):
-        names = pd.unique(pd.concat([part["a"], part["b"]]))
-        place = {name: k for k, name in enumerate(names)}
-        first, second = part["a"].map(place).to_numpy(), part["b"].map(place).to_numpy()
-        for column, suffix in _FORMS:
-            values = part[column].to_numpy(dtype=float)
-            if column != "distance" and np.isnan(values).all():
-                continue
-            found: PairEstimate = pair_mean(
-                values, first, second, len(names), bootstrap, stream(seed, "bootstrap", len(rows))
-            )
-            rows.append(_row(keys, str(level), f"{metric}{suffix}", found, found.pairs))
-    return rows
-
-
-def _moment(
-    values: np.ndarray[Any, np.dtype[np.float64]],
-    statistic: Callable[..., Any],
-    bootstrap: int,
-    rng: np.random.Generator,
-) -> Estimate:
-    """A statistic over networks with the standard error and interval of its bootstrap."""
-    held = values[np.isfinite(values)]
-    if len(held) < 3:
-        nan = float("nan")
-        return Estimate(nan, nan, nan, nan, len(held), len(values) - len(held))
-    # A mean of 0 has no variation: NaN, which becomes null.
-    with np.errstate(divide="ignore", invalid="ignore"):
-        drawn = statistic(held[rng.integers(len(held), size=(bootstrap, len(held)))], axis=1)
-        low, high = np.quantile(drawn, (0.025, 0.975))
-        value = float(statistic(held[None], axis=1)[0])
-        se = float(drawn.std(ddof=1))
-    return Estimate(value, se, float(low), float(high), len(held), len(values) - len(held))
-
-
-def _variation(values: np.ndarray[Any, np.dtype[np.float64]], axis: int) -> Any:
-    return values.std(axis=axis, ddof=1) / values.mean(axis=axis)
-
-
-def _behaviour_rows(
-    frame: pd.DataFrame, keys: Mapping[str, str | None], bootstrap: int, seed: int
-) -> list[dict[str, Any]]:
-    """Spread of the out-of-distribution loss over the networks of one group (specification 5.2)."""
-    twice = frame[frame.duplicated(["network", "condition"])]
-    if len(twice):
-        name, condition = twice.iloc[0][["network", "condition"]]
-        raise InputError("--summary", f"network '{name}' stands twice under '{condition}'", "give each network once")
-    table = frame.pivot(index="network", columns="condition", values="loss")
-
-    def losses(condition: str) -> np.ndarray[Any, np.dtype[np.float64]]:
-        return table[condition].to_numpy(dtype=float) if condition in table else np.full(len(table), np.nan)
-
-    ood, train = losses("ood"), losses("train")
-
-    def rng(k: int) -> np.random.Generator:
-        return stream(seed, "bootstrap", 1000 + k)
-
-    with np.errstate(divide="ignore"):
-        log = np.where(ood > 0, np.log(ood), np.nan)
-    found = {
-        "ood-loss": spread(ood, bootstrap, rng(0)),
-        "ood-log-loss": spread(log, bootstrap, rng(1)),
-        "ood-loss-mean": _moment(ood, np.mean, bootstrap, rng(2)),
-        "ood-loss-variation": _moment(ood, _variation, bootstrap, rng(3)),
-    }
-    if np.isfinite(train).any():
-        found["ood-excess-loss"] = spread(ood - train, bootstrap, rng(4))
-        found["ood-training-correlation"] = correlation(ood, train, bootstrap, rng(5))
-        if found["ood-training-correlation"].networks < 3:  # two points are always in line
-            found["ood-training-correlation"] = _moment(np.empty(0), np.mean, bootstrap, rng(5))
-    return [_row(keys, "behaviour", name, estimate) for name, estimate in found.items()]
-
-
-def _checked_keys(table: pa.Table, by: Sequence[str], name: str, extra: Sequence[str]) -> None:
-    for key in by:
-        # Of the declared columns only the task says what a network is; steps and the like differ by condition.
-        if key not in group_columns(table, name) and not (key == "task" and key in table.column_names):
-            known = group_columns(table, name) + list(extra)
-            fix = f"known: {', '.join(known)}" if known else f"write the table with it ({_HOW[name]})"
-            raise InputError("--by", f"the {name} table has no column '{key}'", fix)
-
-
-_HOW = {"comparisons": "compare --within", "summary": "rollout --summary --by"}
 
 
 def degeneracy(
@@ -130,8 +26,10 @@ def degeneracy(
     summary: pa.Table | None = None,
     by: Sequence[str] | None = None,
     *,
+    against: Mapping[str, str] | None = None,
     include_unconverged: bool = False,
-    bootstrap: int = 2000,
+    bootstrap: int = 0,
+    permutations: int = 4999,
     seed: int = 0,
 ) -> pa.Table:
     """Return mean pairwise distances per metric, and the spread of the out-of-distribution loss.
@@ -144,51 +42,104 @@ def degeneracy(
         Of schema `summary`, with rows of condition `ood`.
     by : sequence of str, optional
         Columns to group by; by default every group column that a table holds; both must hold it.
+    against : mapping of str to str, optional
+        Group columns and values: set every group against the one that has these values and agrees in all
+        other columns.
     include_unconverged : bool
         Also count networks that did not get below their stop loss.
     bootstrap : int
-        Draws.
+        With 0, intervals of the jackknife; otherwise percentile bootstraps with so many draws.
+    permutations : int
+        Relabellings of a test.
     seed : int
 
     Returns
     -------
     pyarrow.Table
-        Of schema `degeneracy`. Pair means: jackknife standard error over networks, bootstrap interval over
-        networks (paper "degeneracy", section 3; specification 5.5). `ood-loss`: standard deviation over
-        networks (ddof 1).
+        Of schema `degeneracy`. Errors are jackknives over networks (paper "degeneracy", section 3;
+        specification 5.5). `ood-loss`: standard deviation over networks (ddof 1).
 
     Raises
     ------
     InputError
-        Without any table, with a missing column, or with a summary without `ood` rows.
+        Without any table, with a missing column, with a summary without `ood` rows, or with a group to
+        compare with that is not there.
     """
     if comparisons is None and summary is None:
         raise InputError("--comparisons, --summary", "no table was given", "give --comparisons, --summary or both")
-    if bootstrap < 2:
+    if bootstrap == 1 or bootstrap < 0:
         raise InputError("--bootstrap", f"{bootstrap} draws are too few", "give 2 or more, such as 2000")
+    if permutations < 1:
+        raise InputError("--permutations", f"{permutations} are too few", "give 1 or more, such as 4999")
     held = [(t, n) for t, n in ((comparisons, "comparisons"), (summary, "summary")) if t is not None]
-    if by is None:
-        by = sorted({key for table, name in held for key in group_columns(table, name)})
-    check_group_keys("degeneracy", by)
-    rows: list[dict[str, Any]] = []
+    by = chosen_keys(held, by, "degeneracy")
+    found: list[tuple[Keys, Statistic]] = []
     for table, name in held:
-        _checked_keys(table, by, name, ())
         if name == "summary" and "ood" not in table.column("condition").to_pylist():
             raise InputError("--summary", "holds no rows of condition 'ood'", "write it with rollout --summary --ood")
-        frame = table.to_pandas()
-        parts = frame.groupby(list(by), sort=False, dropna=False) if by else [((), frame)]
-        for key, part in parts:
-            keys = {name: str(value) if value == value else None for name, value in zip(by, key, strict=True)}
+        for keys, part in split(table, by):
             if name == "summary":
                 _require_one_task(part)
             counted = part if include_unconverged else part[part["converged"]]
-            if not len(counted):
-                rows += _empty_rows(part, keys, name)
-            else:
-                rows += (_pair_rows if name == "comparisons" else _behaviour_rows)(counted, keys, bootstrap, seed)
-    if all(row["status"] == _NONE_CONVERGED for row in rows):
+            statistics = pair_distances if name == "comparisons" else behaviour
+            group = statistics(counted, bootstrap, seed) if len(counted) else _without_numbers(part, name)
+            found += [(keys, statistic) for statistic in group]
+    if all(statistic.status == _NONE_CONVERGED for _, statistic in found):
         raise InputError("--comparisons", "no network got below its stop loss", "add --include-unconverged")
+    rows = [_row(keys, statistic) for keys, statistic in found]
+    if against is not None:
+        check_against(against, [keys for keys, _ in found])
+        for row, (keys, statistic) in zip(rows, found, strict=True):
+            row |= _compared(keys, statistic, found, against, permutations, seed)
     return build("degeneracy", rows, by)
+
+
+def _row(keys: Keys, found: Statistic) -> dict[str, Any]:
+    estimate = found.estimate
+    return {
+        **keys,
+        "level": found.level,
+        "metric": found.metric,
+        "value": estimate.value,
+        "se": estimate.se,
+        "ci_low": estimate.ci_low,
+        "ci_high": estimate.ci_high,
+        "networks": estimate.networks,
+        "pairs": found.pairs,
+        "status": found.status,
+    }
+
+
+def _compared(
+    keys: Keys,
+    found: Statistic,
+    others: Sequence[tuple[Keys, Statistic]],
+    against: Mapping[str, str],
+    permutations: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Return the columns that set a group's statistic against that of the reference group."""
+    reference = reference_of(keys, against)
+    if reference is None:
+        return {}
+    wanted = (reference, found.level, found.metric)
+    other = next((one for k, one in others if (k, one.level, one.metric) == wanted), None)
+    if other is None:
+        return {"test": "no_group"}
+    apart = difference(found.estimate, other.estimate)
+    p_value, drawn = float("nan"), 0
+    if np.isfinite(apart.se):
+        p_value, drawn = found.test(found.sample, other.sample, permutations, stream(seed, "permutation"))
+    return {
+        "against": ",".join(f"{key}={value}" for key, value in against.items()),
+        "difference": apart.value,
+        "difference_se": apart.se,
+        "difference_low": apart.ci_low,
+        "difference_high": apart.ci_high,
+        "p_value": p_value,
+        "permutations": drawn,
+        "test": found.test.__name__.replace("permute_", "") if drawn else "no_data",
+    }
 
 
 def _require_one_task(frame: pd.DataFrame) -> None:
@@ -201,11 +152,11 @@ def _require_one_task(frame: pd.DataFrame) -> None:
         )
 
 
-def _empty_rows(frame: pd.DataFrame, keys: dict[str, str | None], name: str) -> list[dict[str, Any]]:
-    """Rows without numbers of a group in which no network converged."""
-    nan = float("nan")
-    empty = Estimate(nan, nan, nan, nan, 0, len(frame))
-    kinds = frame[["level", "metric"]].drop_duplicates().itertuples(index=False) if name == "comparisons" else ()
-    rows = [_row(keys, str(level), str(metric), empty) for level, metric in kinds]
-    rows = rows or [_row(keys, "behaviour", "ood-loss", empty)]
-    return [{**row, "status": _NONE_CONVERGED} for row in rows]
+def _without_numbers(frame: pd.DataFrame, name: str) -> list[Statistic]:
+    """Rows of a group in which no network converged."""
+    kinds = [("behaviour", "ood-loss")]
+    if name == "comparisons":
+        pairs = frame[["level", "metric"]].drop_duplicates().itertuples(index=False)
+        kinds = [(str(level), str(metric)) for level, metric in pairs]
+    none = np.empty(0)
+    return [Statistic(level, metric, empty(len(frame)), _NONE_CONVERGED, none) for level, metric in kinds]

@@ -369,6 +369,29 @@ CASES = [
             ("--comparisons comparisons.parquet --by a", "'a'", "known: gamma"),
             ("--summary summary.parquet --by steps", "'steps'", "known: gamma"),
             ("--comparisons comparisons.parquet --bootstrap 1", "--bootstrap", "2 or more"),
+            ("--comparisons comparisons.parquet --bootstrap 0", "--bootstrap", "2 or more"),
+            ("--comparisons comparisons.parquet --permutations 0", "--permutations", "1 or more"),
+            *[
+                (f"--comparisons comparisons.parquet --include-unconverged {rest}", names, says)
+                for rest, names, says in [
+                    ("--against gamma", "'gamma' is not KEY=VALUE", "--against gamma=1"),
+                    ("--against =1", "'=1' is not KEY=VALUE", "--against"),
+                    ("--against gamma=1,gamma=2", "'gamma' is given twice", "--against"),
+                    ("--against gama=1", "'gama'", "did you mean 'gamma'"),
+                    ("--against model=vanila", "'model=vanila'", "did you mean 'model=vanilla'"),
+                    ("--against model=vanilla", "model=vanilla", "compare more groups"),
+                    ("--against gamma=1 --by model", "'gamma'", "known: model"),
+                    ("--embed -", "--embed", "name a file"),
+                    ("--embed new.csv", "--embed", "same file as --out"),
+                    ("--embed ./new.csv", "--embed", "same file as --out"),
+                    ("--embed placed.xlsx", "--embed placed.xlsx", "names no format"),
+                    ("--embed empty/", "--embed", "names no format"),
+                    ("--embed good.pt/placed.csv", "good.pt", "cannot be written"),
+                ]
+            ],
+            ("--summary summary.parquet --include-unconverged --embed placed.csv", "--embed", "add --comparisons"),
+            ("--comparisons bad/same-pair.parquet --include-unconverged --embed placed.csv", "given twice", ""),
+            ("--comparisons comparisons.parquet --embed placed.csv", "no network got below", "--include-unconverged"),
             ("--comparisons comparisons.parquet --seed -1", "--seed", ""),
         ]
     ],

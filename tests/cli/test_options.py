@@ -61,6 +61,11 @@ def tensors(_: Outcome, folder: Path) -> object:
     return network.architecture, network.task, [{k: v.tolist() for k, v in one.items()} for one in held]
 
 
+def embedded(_: Outcome, folder: Path) -> object:
+    path = folder / "placed.csv"
+    return path.is_file() and path.read_text()
+
+
 def text(done: Outcome, _: Path) -> object:
     return done.out
 
@@ -91,8 +96,10 @@ COMPARE = "compare ckpts --metric svcca --trials 6 -q"
 DSA = "compare ckpts/flipflop-vanilla-n8-s[01].safetensors --metric dsa --trials 8 --starts 2 -q"
 IMPORT = "import net.pt -o out -q"
 ARRAYS = "import net.npz -o out -q --model leaky --array recurrent.weight=W --array input.weight=U"
-DEGENERACY = "degeneracy --include-unconverged --bootstrap 50"
+DEGENERACY = "degeneracy --include-unconverged"
 PAIRS = f"{DEGENERACY} --comparisons comparisons.parquet"
+GRID = f"{DEGENERACY} --comparisons grid.csv"
+AGAINST = f"{GRID} --against gamma=1"
 
 EFFECTS: dict[tuple[str, str], Effect] = {
     ("tasks", "task"): Effect("tasks", "tasks sine", text),
@@ -207,12 +214,14 @@ EFFECTS: dict[tuple[str, str], Effect] = {
         PAIRS, f"{PAIRS} --by gamma", table_names := lambda done, _: done.table().column_names
     ),
     ("degeneracy", "include_unconverged"): Effect(PAIRS.replace("--include-unconverged", ""), PAIRS, code),
-    ("degeneracy", "bootstrap"): Effect(PAIRS, f"{PAIRS} --bootstrap 3", column("ci_low"), column("se")),
+    ("degeneracy", "against"): Effect(GRID, AGAINST, column("p_value"), column("value")),
+    ("degeneracy", "permutations"): Effect(
+        AGAINST, f"{AGAINST} --permutations 9", column("permutations"), column("difference")
+    ),
+    ("degeneracy", "bootstrap"): Effect(PAIRS, f"{PAIRS} --bootstrap 50", column("ci_low"), column("se")),
+    ("degeneracy", "embed"): Effect(PAIRS, f"{PAIRS} --embed placed.csv", embedded, rows),
     ("degeneracy", "seed"): Effect(
-        f"{PAIRS} --summary summary.parquet",
-        f"{PAIRS} --summary summary.parquet --seed 1",
-        column("ci_high"),
-        column("value"),
+        f"{AGAINST} --permutations 99", f"{AGAINST} --permutations 99 --seed 1", column("p_value"), column("value")
     ),
 }
 
@@ -235,6 +244,20 @@ def current(tmp_path_factory) -> Path:
     return folder
 
 
+def grid() -> str:
+    """Distances in two groups of six networks, as a text table."""
+    head = "a,b,metric,gamma,distance,lower_bound,status,starts,starts_at_best,seconds,level,"
+    lines = [f"{head}relative_distance,per_parameter,size_a,size_b,converged"]
+    rng = np.random.default_rng(0)
+    for gamma in (1, 2):
+        place = rng.normal(size=(6, 3))
+        for i in range(6):
+            for j in range(i + 1, 6):
+                distance = np.linalg.norm(place[i] - place[j])
+                lines.append(f"g{gamma}n{i},g{gamma}n{j},dsa,{gamma},{distance},,converged,,,0,dynamics,,,,,true")
+    return "\n".join(lines) + "\n"
+
+
 @pytest.fixture
 def desk(ensemble, tables, current, tmp_path, monkeypatch) -> Path:
     (tmp_path / "ckpts").symlink_to(ensemble)
@@ -243,6 +266,7 @@ def desk(ensemble, tables, current, tmp_path, monkeypatch) -> Path:
         (tmp_path / path.name).symlink_to(path)
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "inputs.npz", rng.normal(size=(4, 9, 2)))
+    (tmp_path / "grid.csv").write_text(grid())
     state = {"rnn.weight_ih_l0": torch.ones(3, 1), "rnn.weight_hh_l0": torch.arange(9.0).reshape(3, 3)}
     state["out.weight"] = torch.ones(1, 3)
     torch.save(state, tmp_path / "net.pt")

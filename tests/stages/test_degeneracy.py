@@ -5,7 +5,6 @@ import pyarrow as pa
 import pytest
 
 from rnnkit.errors import InputError
-from rnnkit.random_streams import stream
 from rnnkit.stages import degeneracy
 from rnnkit.tables import build
 from tests.oracles.pair_resampling import jackknife_error, mean_over_pairs
@@ -140,13 +139,10 @@ def test_behaviour_by_hand():
         assert (rows[name]["networks"], rows[name]["pairs"]) == (9, 0)
 
 
-def test_the_error_of_the_mean_loss_is_that_of_its_bootstrap():
+def test_the_mean_loss_has_the_usual_error():
     ood = np.random.default_rng(1).uniform(size=8)
-    row = found(None, summary(ood), bootstrap=500, seed=3)["ood-loss-mean"]
-    rng = stream(3, "bootstrap", 1002)
-    means = [ood[draw].mean() for draw in rng.integers(8, size=(500, 8))]
-    assert row["se"] == pytest.approx(np.std(means, ddof=1))
-    assert row["ci_low"], row["ci_high"] == pytest.approx(np.quantile(means, [0.025, 0.975]))
+    row = found(None, summary(ood))["ood-loss-mean"]
+    assert row["se"] == pytest.approx(np.std(ood, ddof=1) / np.sqrt(8))
 
 
 def test_losses_that_are_missing_zero_or_all_alike():
@@ -212,10 +208,13 @@ def test_a_group_in_which_nothing_converged_keeps_its_rows():
 
 def test_seeds_and_draws():
     table = comparisons(symmetric(6))
-    first, again, other = (found(table, seed=s)["dsa"] for s in (0, 0, 1))
+    first, again, other = (found(table, seed=s, bootstrap=200)["dsa"] for s in (0, 0, 1))
+    plain = found(table)["dsa"]
     assert first == again
-    assert first["value"] == other["value"]
+    assert (first["value"], first["se"]) == (other["value"], other["se"]) == (plain["value"], plain["se"])
     assert first["ci_low"] != other["ci_low"]
+    assert plain == found(table, seed=1)["dsa"]
+    assert plain["ci_high"] > first["ci_high"]
 
 
 @pytest.mark.parametrize(
@@ -244,3 +243,112 @@ def test_repeated_rows_are_refused():
     losses = summary([0.1, 0.2])
     with pytest.raises(InputError, match="network 'n0' stands twice under 'ood'"):
         degeneracy(None, pa.concat_tables([losses, losses]))
+
+
+def grouped(prefix="", offset=0.0, sizes=(6, 7, 5), **rest):
+    """Three groups of gamma, of spreads 1, 2 and 2, as pairs and as losses."""
+    rng = np.random.default_rng(7)
+    pairs, losses = [], []
+    for g, scale, n in zip(("0.3", "1", "3"), (1, 2, 2), sizes, strict=True):
+        points = scale * rng.normal(size=(n, 3))
+        table = np.linalg.norm(points[:, None] - points, axis=-1)
+        pairs.append(comparisons(table, f"{prefix}g{g}n", ["gamma", *rest], gamma=g, **rest))
+        ood = offset + scale * rng.gamma(3, size=n)
+        losses.append(summary(ood, ood / 2 + rng.random(n), ["gamma", *rest], f"{prefix}g{g}n", gamma=g, **rest))
+    return pa.concat_tables(pairs), pa.concat_tables(losses)
+
+
+DIFFERENCE = ("difference", "difference_se", "difference_low", "difference_high", "p_value", "permutations", "test")
+
+
+def test_groups_against_one_of_them():
+    pairs, losses = grouped()
+    rows = degeneracy(pairs, losses, against={"gamma": "1"}, permutations=199).to_pylist()
+    plain = degeneracy(pairs, losses).to_pylist()
+    assert all(row["against"] is None and row["difference"] is None for row in plain)
+    value = {(row["gamma"], row["metric"]): row for row in rows}
+    assert len(value) == len(rows) == 3 * 7
+    for row in rows:
+        if row["gamma"] == "1":
+            assert {row[name] for name in ("against", *DIFFERENCE)} == {None}
+            continue
+        other = value["1", row["metric"]]
+        assert row["against"] == "gamma=1"
+        assert row["difference"] == pytest.approx(row["value"] - other["value"])
+        assert row["difference_se"] == pytest.approx(np.hypot(row["se"], other["se"]))
+        assert row["difference_low"] < row["difference"] < row["difference_high"]
+        assert 0 < row["p_value"] <= 1
+        assert row["permutations"] == 199
+        spreads = {"ood-loss", "ood-log-loss", "ood-excess-loss", "ood-loss-variation"}
+        assert row["test"] == ("spreads" if row["metric"] in spreads else "contributions")
+    assert value["0.3", "dsa"]["p_value"] < 0.05 < value["3", "dsa"]["p_value"]
+
+
+def test_the_order_of_rows_and_the_names_of_networks_do_not_matter():
+    pairs, losses = grouped()
+    first = degeneracy(pairs, losses, against={"gamma": "1"}, permutations=999).to_pandas()
+    order = np.random.default_rng(0).permutation(pairs.num_rows)
+    turned = pairs.take(order).rename_columns({"a": "b", "b": "a"}).select(pairs.column_names)
+    again = degeneracy(turned, grouped("other")[1], against={"gamma": "1"}, permutations=999).to_pandas()
+    keys = ["level", "metric", "gamma"]
+    first, again = (t.set_index(keys).sort_index() for t in (first, again))
+    for name in ("value", "se", "ci_low", "ci_high", *DIFFERENCE[:4]):
+        assert again[name].to_numpy() == pytest.approx(first[name].to_numpy(), nan_ok=True, rel=1e-9)
+    assert again["p_value"].to_numpy() == pytest.approx(first["p_value"].to_numpy(), nan_ok=True, abs=0.06)
+
+
+def test_the_reference_agrees_in_all_other_keys():
+    parts = [grouped(f"u{u}", units=u)[0] for u in ("32", "64")]
+    table = pa.concat_tables([*parts, comparisons(symmetric(4), "z", ["gamma", "units"], gamma="9", units="8")])
+    rows = degeneracy(table, against={"gamma": "1"}, permutations=19).to_pylist()
+    value = {(row["gamma"], row["units"]): row for row in rows}
+    assert value["3", "64"]["difference"] == pytest.approx(value["3", "64"]["value"] - value["1", "64"]["value"])
+    assert (value["9", "8"]["test"], value["9", "8"]["difference"]) == ("no_group", None)
+    one = degeneracy(table, against={"gamma": "1", "units": "32"}, permutations=19).to_pylist()
+    row = next(row for row in one if (row["gamma"], row["units"]) == ("9", "8"))
+    assert row["against"] == "gamma=1,units=32"
+    assert row["difference"] == pytest.approx(row["value"] - value["1", "32"]["value"])
+
+
+def test_groups_of_two_networks_have_no_test():
+    rows = degeneracy(grouped(sizes=(2, 4, 4))[0], against={"gamma": "1"}, permutations=19).to_pylist()
+    small = rows[0]
+    assert (small["test"], small["p_value"], small["permutations"]) == ("no_data", None, 0)
+    assert small["difference"] == pytest.approx(small["value"] - rows[1]["value"])
+    assert small["difference_low"] is None
+
+
+@pytest.mark.parametrize(
+    ("against", "by", "what"),
+    [
+        ({"gama": "1"}, None, r"unknown group column 'gama' \(did you mean 'gamma'"),
+        ({"gamma": "0.1"}, None, r"unknown group 'gamma=0.1' \(did you mean 'gamma=0.3'"),
+        ({"gamma": "1"}, [], "there is one group only"),
+    ],
+)
+def test_groups_that_are_not_there(against, by, what):
+    with pytest.raises(InputError, match=what):
+        degeneracy(grouped()[0], by=by, against=against)
+    single = comparisons(symmetric(4), extra=["gamma"], gamma="1")
+    with pytest.raises(InputError, match="no group can be set against gamma=1"):
+        degeneracy(single, against={"gamma": "1"})
+    with pytest.raises(InputError, match="0 are too few"):
+        degeneracy(single, permutations=0)
+
+
+def test_ratio_to_the_untrained_networks():
+    rng = np.random.default_rng(9)
+    trained, untrained = symmetric(6, 1), symmetric(6, 2)
+    before = comparisons(untrained, metric="pif-initial", level="weights").to_pylist()
+    rng.shuffle(before)
+    before[0]["a"], before[0]["b"] = before[0]["b"], before[0]["a"]
+    table = pa.concat_tables([comparisons(trained, metric="pif", level="weights"), build("comparisons", before)])
+    rows = found(table)
+    assert list(rows) == ["pif", "pif-ratio-to-initial", "pif-initial"]
+    row = rows["pif-ratio-to-initial"]
+    assert row["value"] == pytest.approx(rows["pif"]["value"] / rows["pif-initial"]["value"])
+    assert (row["level"], row["networks"], row["pairs"], row["status"]) == ("weights", 6, 15, "ok")
+    assert row["ci_low"] < row["value"] < row["ci_high"]
+    half = pa.concat_tables([comparisons(untrained / 2), comparisons(untrained, metric="dsa-initial")])
+    same = found(half)["dsa-ratio-to-initial"]
+    assert (same["value"], same["se"]) == pytest.approx((0.5, 0))

@@ -1,0 +1,116 @@
+"""Differences between groups: slow references, what does not matter, and how often nothing is found to be something."""
+
+import itertools
+
+import numpy as np
+import pytest
+from scipy.stats import kstat
+
+from rnnkit.errors import InputError
+from rnnkit.numerics.group_differences import difference, permute_contributions, permute_spreads
+from rnnkit.numerics.network_statistics import mean, spread
+from rnnkit.numerics.pair_statistics import pair_mean
+from rnnkit.numerics.resampling import Estimate
+
+TESTS = {permute_contributions: 0.0, permute_spreads: 5.0}
+
+
+def welch(x, y):
+    """Welch's t with Hall's correction, from SciPy's unbiased cumulants."""
+    n, m = len(x), len(y)
+    error = np.sqrt(kstat(x, 2) / n + kstat(y, 2) / m)
+    t, k = (x.mean() - y.mean()) / error, (kstat(x, 3) / n**2 - kstat(y, 3) / m**2) / error**3
+    return t + k * t**2 / 3 + k**2 * t**3 / 27 + k / 6
+
+
+def log_ratio(x, y):
+    """Log ratio of standard deviations over its jackknife error, with Python loops."""
+    found, variance = [], 0.0
+    for values in (x, y):
+        n = len(values)
+        left_out = np.array([np.log(np.std(np.delete(values, i), ddof=1)) for i in range(n)])
+        variance += (n - 1) / n * np.sum((left_out - left_out.mean()) ** 2)
+        found.append(np.log(np.std(values, ddof=1)))
+    return (found[0] - found[1]) / np.sqrt(variance)
+
+
+@pytest.mark.parametrize("test", TESTS)
+def test_p_is_the_share_of_all_relabellings(test):
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=4), 1 + 2 * rng.normal(size=4)
+    statistic = welch if test is permute_contributions else log_ratio
+    given = abs(statistic(x, y))
+    pooled = np.concatenate([x, y] if statistic is welch else [x - np.median(x), y - np.median(y)])
+    extreme = []
+    for chosen in itertools.combinations(range(8), 4):
+        rest = [k for k in range(8) if k not in chosen]
+        extreme.append(abs(statistic(pooled[list(chosen)], pooled[rest])) >= given * (1 - 1e-9))
+    p, drawn = test(x, y, 20_000, np.random.default_rng(0))
+    assert drawn == 20_000
+    assert p == pytest.approx(np.mean(extreme), abs=0.012)
+
+
+@pytest.mark.parametrize("test", TESTS)
+def test_what_does_not_change_the_test(test):
+    rng = np.random.default_rng(2)
+    x, y = rng.normal(size=9), 1 + rng.normal(size=12)
+    p, _ = test(x, y, 4999, np.random.default_rng(0))
+    assert test(x, y, 4999, np.random.default_rng(0))[0] == p
+    for one, other in ((y, x), (x[::-1], rng.permutation(y)), (3 * x - 7, 3 * y - 7)):
+        assert test(one, other, 4999, np.random.default_rng(1))[0] == pytest.approx(p, abs=0.04)
+    if test is permute_spreads:
+        assert test(x + 100, y, 4999, np.random.default_rng(0))[0] == pytest.approx(p, abs=1e-9)
+
+
+def test_few_networks_and_equal_ones():
+    rng = np.random.default_rng(0)
+    for test in TESTS:
+        p, drawn = test([1.0, 2.0], [1.0, 2.0, 3.0], 99, rng)
+        assert np.isnan(p)
+        assert drawn == 0
+        assert test([1.0] * 4, [1.0] * 5, 99, rng) == (1.0, 99)
+        with pytest.raises(InputError, match="permutations: 0 relabellings"):
+            test([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], 0, rng)
+    assert permute_contributions([1.0] * 6, [2.0] * 6, 999, rng)[0] < 0.02
+
+
+def test_a_difference_has_the_errors_of_both():
+    first, second = mean([1.0, 2.0, 3.0, 6.0]), mean([0.0, 1.0, 1.0, 4.0, 2.0])
+    found, turned = difference(first, second), difference(second, first)
+    assert found.value == pytest.approx(3.0 - 1.6)
+    assert found.se == pytest.approx(np.hypot(first.se, second.se))
+    assert (turned.value, turned.ci_low, turned.ci_high) == (-found.value, -found.ci_high, -found.ci_low)
+    exact = Estimate(1.0, 0.0, 1.0, 1.0, 5, 0)
+    assert difference(first, exact).ci_low == pytest.approx(first.ci_low - 1)
+    assert np.isnan(difference(first, mean([1.0])).se)
+
+
+@pytest.mark.parametrize("n", [(8, 8), (8, 20)])
+def test_groups_without_a_difference_seldom_differ(n):
+    """Wide margins: benchmarks/coverage.py has 1,000 runs, more populations and sizes."""
+    rng = np.random.default_rng(3)
+    found, held = {"distances": [], "spreads": []}, {"distances": [], "spreads": []}
+    for _ in range(200):
+        groups = []
+        for size in n:
+            points = rng.normal(size=(size, 3)) + rng.normal(scale=9, size=3)
+            a, b = np.triu_indices(size, k=1)
+            groups.append(pair_mean(np.linalg.norm(points[a] - points[b], axis=1), a, b, size))
+        found["distances"].append(permute_contributions(*(g.contributions for g in groups), 199, rng)[0])
+        held["distances"].append(difference(*groups))
+        losses = [rng.gamma(4, size=size) + 10 * k for k, size in enumerate(n)]
+        found["spreads"].append(permute_spreads(*losses, 199, rng)[0])
+        held["spreads"].append(difference(*map(spread, losses)))
+    for name, p_values in found.items():
+        assert 0.005 <= np.mean(np.array(p_values) <= 0.05) <= 0.1
+        assert np.mean([d.ci_low <= 0 <= d.ci_high for d in held[name]]) >= 0.9
+
+
+def test_planted_differences_are_found():
+    rng = np.random.default_rng(4)
+    points = rng.normal(size=(2, 15, 3)) * [[[1.0]], [[2.0]]]
+    a, b = np.triu_indices(15, k=1)
+    one, other = (pair_mean(np.linalg.norm(p[a] - p[b], axis=1), a, b, 15) for p in points)
+    assert permute_contributions(one.contributions, other.contributions, 999, rng)[0] < 0.01
+    assert difference(other, one).ci_low > 0
+    assert permute_spreads(rng.normal(size=15), 4 * rng.normal(size=15), 999, rng)[0] < 0.01

@@ -1,0 +1,181 @@
+"""Means over pairs beside slow references, and how often their intervals hold."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from rnnkit.errors import InputError
+from rnnkit.numerics.pair_statistics import pair_mean, pair_ratio
+from rnnkit.numerics.resampling import skewed_interval
+from tests.oracles.pair_resampling import bootstrap_interval, jackknife_error, mean_over_pairs
+
+
+def distances_between(networks, rng, spread_of_networks=1.0):
+    """Distances that share networks: each network has a part of its own in all its pairs."""
+    a, b = np.triu_indices(networks, k=1)
+    own = spread_of_networks * rng.random(networks)
+    return 3 + own[a] + own[b] + 0.1 * rng.normal(size=len(a)), a, b
+
+
+def as_table(distances, a, b, networks):
+    table = np.full((networks, networks), np.nan)
+    table[a, b] = table[b, a] = distances
+    return table
+
+
+@pytest.mark.parametrize("lost", [[], [0, 7, 12]])
+def test_pair_mean_is_the_naive_jackknife_and_bootstrap(lost):
+    rng = np.random.default_rng(1)
+    distances, a, b = distances_between(7, rng)
+    distances[lost] = np.nan
+    table = as_table(distances, a, b, 7)
+    result = pair_mean(distances, a, b, 7, bootstrap=300, rng=np.random.default_rng(5))
+    counts = np.random.default_rng(5).multinomial(7, np.full(7, 1 / 7), size=300)
+    assert result.value == pytest.approx(mean_over_pairs(table, range(7)), abs=1e-14)
+    assert result.se == pytest.approx(jackknife_error(table), abs=1e-14)
+    assert (result.ci_low, result.ci_high) == pytest.approx(bootstrap_interval(table, counts), abs=1e-12)
+    assert (result.networks, result.pairs, result.missing) == (7, 21 - len(lost), len(lost))
+
+
+def test_order_of_pairs_and_of_their_members_does_not_matter():
+    rng = np.random.default_rng(2)
+    distances, a, b = distances_between(6, rng)
+    order = rng.permutation(len(a))
+    swapped = pair_mean(distances[order], b[order], a[order], 6, bootstrap=100, rng=np.random.default_rng(0))
+    plain = pair_mean(distances, a, b, 6, bootstrap=100, rng=np.random.default_rng(0))
+    assert swapped.value == pytest.approx(plain.value, abs=1e-14)
+    assert swapped.se == pytest.approx(plain.se, abs=1e-14)
+    assert swapped.ci_low == pytest.approx(plain.ci_low, abs=1e-13)
+
+
+def test_nan_pairs_and_absent_pairs_are_the_same_and_networks_without_pairs_leave():
+    rng = np.random.default_rng(3)
+    distances, a, b = distances_between(6, rng)
+    dead = (a == 4) | (b == 4)
+    marked = pair_mean(np.where(dead, np.nan, distances), a, b, 6, bootstrap=100, rng=np.random.default_rng(0))
+    absent = pair_mean(distances[~dead], a[~dead], b[~dead], 6, bootstrap=100, rng=np.random.default_rng(0))
+    assert marked == absent
+    assert (marked.networks, marked.pairs, marked.missing) == (5, 10, 5)
+    five = pair_mean(distances[~dead], *np.triu_indices(5, k=1), 5, bootstrap=100, rng=np.random.default_rng(0))
+    assert five.se == pytest.approx(marked.se, abs=1e-14)
+    assert five.missing == 0
+
+
+def test_error_over_networks_exceeds_the_naive_error_over_pairs_by_about_sqrt_n():
+    ratios = []
+    for networks in (8, 50):
+        rng = np.random.default_rng(4)
+        distances, a, b = distances_between(networks, rng)
+        result = pair_mean(distances, a, b, networks)
+        ratios.append(result.se / (distances.std(ddof=1) / np.sqrt(len(distances))))
+    assert ratios[0] > 1.8
+    assert ratios[1] / ratios[0] == pytest.approx(np.sqrt(50 / 8), rel=0.3)
+
+
+def test_intervals_cover_the_planted_mean():
+    """Wide margins: benchmarks/coverage.py has 1,000 runs, more populations and sizes."""
+    rng = np.random.default_rng(6)
+    covered = {"jackknife": 0, "bootstrap": 0, "pairs": 0}
+    for _ in range(200):
+        distances, a, b = distances_between(10, rng)
+        result, drawn = pair_mean(distances, a, b, 10), pair_mean(distances, a, b, 10, 200, rng)
+        covered["jackknife"] += result.ci_low <= 4 <= result.ci_high
+        covered["bootstrap"] += drawn.ci_low <= 4 <= drawn.ci_high
+        covered["pairs"] += abs(result.value - 4) <= 1.96 * distances.std(ddof=1) / np.sqrt(len(distances))
+    assert 0.9 <= covered["jackknife"] / 200 <= 0.99
+    assert 0.8 <= covered["bootstrap"] / 200 <= 0.95
+    assert covered["pairs"] / 200 < 0.75
+
+
+def test_contributions_are_pseudo_values_and_the_interval_is_theirs():
+    distances, a, b = distances_between(7, np.random.default_rng(11))
+    table = as_table(distances, a, b, 7)
+    result = pair_mean(distances, a, b, 7)
+    left_out = [mean_over_pairs(table, [j for j in range(7) if j != i]) for i in range(7)]
+    assert result.contributions == pytest.approx(7 * result.value - 6 * np.array(left_out))
+    assert result.contributions.mean() == pytest.approx(result.value)
+    assert result.contributions.std(ddof=1) / np.sqrt(7) == pytest.approx(result.se)
+    assert (result.ci_low, result.ci_high) == skewed_interval(result.value, result.contributions)
+
+
+def test_a_mean_of_distances_is_not_negative():
+    """One network far from the others, which are close together."""
+    place = np.array([0.0, 0.01, 0.02, 9.0])
+    a, b = np.triu_indices(4, k=1)
+    assert pair_mean(abs(place[a] - place[b]), a, b, 4).ci_low == 0
+    assert pair_mean(abs(place[a] - place[b]) - 1, a, b, 4).ci_low < 0
+
+
+def test_ratio_of_means_with_its_naive_jackknife():
+    rng = np.random.default_rng(12)
+    distances, a, b = distances_between(6, rng)
+    before = distances * 2 + rng.random(len(a))
+    distances[3] = np.nan
+    before[5] = np.nan
+    tables = [as_table(d + 0 * distances + 0 * before, a, b, 6) for d in (distances, before)]
+    result = pair_ratio(distances, before, a, b, 6)
+
+    def ratio(members):
+        return mean_over_pairs(tables[0], members) / mean_over_pairs(tables[1], members)
+
+    left_out = np.array([ratio([j for j in range(6) if j != i]) for i in range(6)])
+    assert result.value == pytest.approx(ratio(range(6)))
+    assert result.se == pytest.approx(np.sqrt(5 / 6 * np.sum((left_out - result.value) ** 2)))
+    assert result.ci_low < result.value < result.ci_high
+    assert (result.networks, result.pairs, result.missing) == (6, 13, 2)
+    scaled = pair_ratio(10 * distances, before / 3, a, b, 6)
+    assert (scaled.ci_low, scaled.ci_high) == pytest.approx((30 * result.ci_low, 30 * result.ci_high))
+    drawn = pair_ratio(distances, before, a, b, 6, 300, np.random.default_rng(0))
+    assert drawn.value == result.value
+    assert drawn.ci_low < result.value < drawn.ci_high
+    assert np.isnan(pair_ratio(distances, 0 * before, a, b, 6).value)
+
+
+def test_confidence_widens_the_interval_and_the_generator_decides_it():
+    distances, a, b = distances_between(8, np.random.default_rng(7))
+    wide, narrow, again, other = (
+        pair_mean(distances, a, b, 8, 500, np.random.default_rng(seed), confidence)
+        for seed, confidence in [(0, 0.99), (0, 0.5), (0, 0.5), (1, 0.5)]
+    )
+    assert wide.ci_low < narrow.ci_low < narrow.ci_high < wide.ci_high
+    assert narrow == again
+    assert narrow.ci_low != other.ci_low
+    plain, sure = pair_mean(distances, a, b, 8), pair_mean(distances, a, b, 8, confidence=0.99)
+    assert plain.se == wide.se
+    assert sure.ci_low < plain.ci_low < plain.ci_high < sure.ci_high
+
+
+def test_too_few_networks_have_no_error():
+    two = pair_mean([1.5], [0], [1], 2, bootstrap=100, rng=np.random.default_rng(0))
+    assert two.value == 1.5
+    assert np.isnan([two.se, two.ci_low, two.ci_high]).all()
+    none = pair_mean([np.nan], [0], [1], 2, bootstrap=100, rng=np.random.default_rng(0))
+    assert np.isnan(none.value)
+    assert (none.networks, none.pairs, none.missing) == (0, 0, 1)
+    # Every pair has network 0: without it no pair is left.
+    star = pair_mean([1.0, 2.0, 3.0], [0, 0, 0], [1, 2, 3], 4)
+    assert np.isnan(star.se)
+
+
+@pytest.mark.parametrize(
+    ("distances", "a", "b", "what"),
+    [
+        ([1.0], [0], [0], "itself"),
+        ([1.0, 2.0], [0, 1], [1, 0], "twice"),
+        ([1.0], [0], [3], "0 to 3"),
+        ([1.0, 2.0], [0], [1], "shapes"),
+        ([np.inf], [0], [1], "infinite"),
+        ([1.0], [0.5], [1], "integers"),
+    ],
+)
+def test_pairs_that_do_not_fit_are_refused(distances, a, b, what):
+    with pytest.raises(InputError, match=what):
+        pair_mean(distances, a, b, 3)
+
+
+def test_all_draws_of_three_networks_are_used_or_dropped():
+    """With three networks, one draw in nine is three times the same one and has no pair."""
+    a, b = zip(*itertools.combinations(range(3), 2), strict=True)
+    result = pair_mean([1.0, 2.0, 6.0], a, b, 3, bootstrap=2000, rng=np.random.default_rng(0))
+    assert (result.ci_low, result.ci_high) == (1.0, 6.0)
