@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnkit.metrics.base import Metric, MetricOptions, Network, PairDistance, acting_weights
+from rnnkit.metrics.base import Metric, MetricOptions, Network, PairDistance, Reduction, acting_weights
 from rnnkit.numerics.permutation_matching import match_permutation
 
 __all__ = ["Pif", "PifInitial"]
@@ -28,13 +28,15 @@ class Pif(Metric):
     needs_activity = False
     initial = False
 
-    def prepare(self, networks: Sequence[Network], options: MetricOptions) -> Weights:
-        """Take the weights that act; None where a checkpoint does not hold them."""
-        held: Weights = []
-        for network in networks:
-            missing = self.initial and not network.checkpoint.initial
-            held.append(None if missing else acting_weights(network.checkpoint, self.initial))
-        return held
+    def reduce(self, network: Network, common: Mapping[str, Any], options: MetricOptions) -> Reduction:
+        """Take the weights that act; none where a checkpoint does not hold them."""
+        if self.initial and not network.checkpoint.initial:
+            return Reduction({}, "no_initial_weights")
+        return Reduction({"weights": acting_weights(network.checkpoint, self.initial)})
+
+    def gather(self, reductions: Sequence[Reduction], common: Mapping[str, Any], options: MetricOptions) -> Weights:
+        """List the weights; None where there are none."""
+        return [one.arrays.get("weights") for one in reductions]
 
     def distances(
         self, prepared: Weights, pairs: Sequence[tuple[int, int]], options: MetricOptions
