@@ -132,6 +132,8 @@ class Metric(ABC):
         Whether the networks are to be run on common trials: activity, inputs and outputs are given then.
     needs_ood : bool
         Whether they are to be run on the task's out-of-distribution trials.
+    uses : tuple of str or None
+        The options that a distance depends on, apart from those that :meth:`common` settles; None for all.
     """
 
     name: ClassVar[str]
@@ -139,6 +141,7 @@ class Metric(ABC):
     definition: ClassVar[str]
     needs_activity: ClassVar[bool]
     needs_ood: ClassVar[bool] = False
+    uses: ClassVar[tuple[str, ...] | None] = None
 
     @property
     def activity_alone(self) -> bool:
@@ -153,6 +156,10 @@ class Metric(ABC):
     def common(self, each: Each, options: MetricOptions) -> dict[str, Any]:
         """Choose what is common to all networks, in as many passes as it takes; plain values."""
         return {}
+
+    def settled(self, common: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the part of `common` that distances depend on, without how it came about."""
+        return dict(common)
 
     def reduce(self, network: Network, common: Mapping[str, Any], options: MetricOptions) -> Reduction:
         """Reduce one network, whatever the number of its pairs."""

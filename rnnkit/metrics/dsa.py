@@ -142,6 +142,7 @@ class Dsa(Metric):
     level = "dynamics"
     definition = "min over Q in O(n) of |A - Q B Q^T|_F; relative: the same of A / |A|_F and B / |B|_F"
     needs_activity = True
+    uses = ("basis", "starts", "seed")
 
     def common(self, each: Each, options: MetricOptions) -> dict[str, Any]:
         """Choose dimension and delay, for the converged networks if there are any."""
@@ -150,6 +151,10 @@ class Dsa(Metric):
         components = _components(seen, leading, options)
         delays, choice = _choose(each, seen, leading, components, options)
         return {"components": components, "delays": delays, "delay_choice": choice, "size": components * delays}
+
+    def settled(self, common: Mapping[str, Any]) -> dict[str, Any]:
+        """Return components and delays."""
+        return {key: common[key] for key in ("components", "delays")}
 
     def reduce(self, network: Network, common: Mapping[str, Any], options: MetricOptions) -> Reduction:
         """Centre, project, embed and fit (specification "degeneracy", 5.3)."""

@@ -26,6 +26,7 @@ class Pif(Metric):
         "relative: divided by sqrt(|W1|^2 + |W2|^2); per parameter: divided by the number of entries"
     )
     needs_activity = False
+    uses = ("starts", "seed")
     initial = False
 
     def reduce(self, network: Network, common: Mapping[str, Any], options: MetricOptions) -> Reduction:

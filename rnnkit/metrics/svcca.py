@@ -35,6 +35,7 @@ class SvccaMetric(Metric):
         "1 - mean canonical correlation between the principal components that keep 99 % of the variance (--variance)"
     )
     needs_activity = True
+    uses = ("variance",)
 
     def reduce(self, network: Network, common: Mapping[str, Any], options: MetricOptions) -> Reduction:
         """Reduce the activity to an orthonormal basis, trials and steps as samples."""

@@ -459,7 +459,7 @@ def settle_delays(
     2
     """
     given = _increasing(candidates)
-    fits = np.isfinite(errors).any(axis=0)
+    fits = np.asarray(np.isfinite(errors).any(axis=0))
     counted = errors[np.isfinite(errors[:, fits]).all(axis=1) & fits.any()]
     if not len(counted):
         what = "no network's activity varies, or all delays are underdetermined"
@@ -472,7 +472,7 @@ def settle_delays(
     chosen = best
     if rule == "heldout":
         chosen = int(np.flatnonzero(mean <= mean[best] + np.nan_to_num(error[best]))[0])
-    status: tuple[FitStatus, ...] = tuple("ok" if fit else "underdetermined" for fit in fits)
+    status: tuple[FitStatus, ...] = tuple("ok" if fit else "underdetermined" for fit in fits.tolist())
     return DelayChoice(int(given[chosen]), given, errors, mean, error, rule, status)
 
 

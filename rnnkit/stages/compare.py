@@ -2,107 +2,71 @@
 
 from __future__ import annotations
 
-import itertools
-import time
-from collections.abc import Callable, Iterator, Sequence
+import hashlib
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from rnnkit._version import __version__
 from rnnkit.checkpoints import Checkpoint
 from rnnkit.errors import InputError
-from rnnkit.metrics import Metric, MetricOptions, Network, PairDistance, get_metric
-from rnnkit.models.ensembles import run_networks
-from rnnkit.stages.evaluation import TaskChoice, check_inputs, flaw, same_task, sample_trials
+from rnnkit.metrics import Metric, MetricOptions, PairDistance, get_metric
+from rnnkit.stages.bench import Study
+from rnnkit.stages.crews import Cluster, Crew, Inline, Processes, gather
+from rnnkit.stages.evaluation import TaskChoice
+from rnnkit.stages.kept import Kept, Solved
+from rnnkit.stages.pairs import InOrder, Tile, pairs_of, tiles
+from rnnkit.stages.preparing import Prepared, prepare
+from rnnkit.stages.sources import Drive, Member, Source, as_source, drives, survey
 from rnnkit.tables import build, check_group_keys
-from rnnkit.tasks import Task
 
-__all__ = ["compare"]
-
-#: Pairs solved in one batch: enough to fill a device, few enough to report progress.
-_BATCH = 64
+__all__ = ["Scale", "compare"]
 
 Progress = Callable[[int, int], None]
+Report = Callable[[str, dict[str, Any]], None]
+
+#: Options that say where and how fast, not what.
+_PLACE = ("device", "threads")
 
 
-def _groups(networks: Sequence[Checkpoint], within: Sequence[str]) -> dict[tuple[str, ...], list[int]]:
-    """Indices of the networks by their settings under the `within` keys."""
-    groups: dict[tuple[str, ...], list[int]] = {}
-    for index, network in enumerate(networks):
-        key = tuple(str(network.setting(name)) for name in within)
-        groups.setdefault(key, []).append(index)
-    return groups
+@dataclass(frozen=True)
+class Scale:
+    """Who does the work, in how much room. No number in the table depends on it.
 
+    Attributes
+    ----------
+    workers : int
+        Processes on this computer; with 1, the work is done in this one.
+    scheduler : str or None
+        Address of a Dask scheduler, whose workers do the work instead.
+    memory : int
+        Bytes of networks' data in memory at once, shared by the workers.
+    cache : Path or None
+        Folder in which reductions are kept and found again; None for a temporary one.
+    """
 
-def _activities(
-    networks: Sequence[Checkpoint],
-    members: Sequence[int],
-    choice: TaskChoice,
-    inputs: NDArray[np.float32] | None,
-    trials: int,
-    seed: int,
-    rates: bool,
-    options: MetricOptions,
-) -> dict[int, NDArray[np.float64]]:
-    """Activity of a group's networks on the same trials, by index."""
-    group = [networks[k] for k in members]
-    if inputs is None:
-        task = _require_one_task(group, choice)
-        inputs = sample_trials(task, trials, seed).inputs[0]
-    check_inputs(group, inputs)
-    runs = run_networks(group, inputs, options.device)
-    return {members[run.index]: run.rates if rates else run.hidden for run in runs}
+    workers: int = 1
+    scheduler: str | None = None
+    memory: int = 2 << 30
+    cache: Path | None = None
 
-
-def _require_one_task(group: Sequence[Checkpoint], choice: TaskChoice) -> Task:
-    """Return the task that all networks of a group share."""
-    tasks: dict[tuple[str, str], tuple[Checkpoint, Task]] = {}
-    for network in group:
-        task = choice.of(network)
-        tasks.setdefault(same_task(task), (network, task))
-    if len(tasks) > 1:
-        first, second, *_ = (network.name for network, _ in tasks.values())
-        raise InputError(
-            f"{first}, {second}",
-            "have different tasks or task parameters",
-            "name one task with --task and -t, or compare --within what differs",
-        )
-    return next(iter(tasks.values()))[1]
-
-
-def _settle(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
-
-
-def _row(
-    a: Checkpoint, b: Checkpoint, metric: Metric, found: PairDistance, seconds: float, keys: dict[str, str]
-) -> dict[str, Any]:
-    counts = {name: getattr(found, name) for name in ("starts", "starts_at_best", "size_a", "size_b")}
-    return {
-        "a": a.name,
-        "b": b.name,
-        "metric": metric.name,
-        **keys,
-        "distance": _settle(found.distance),
-        "lower_bound": _settle(found.lower_bound),
-        "status": found.status,
-        "seconds": seconds,
-        "level": metric.level,
-        "relative_distance": _settle(found.relative),
-        "per_parameter": _settle(found.per_parameter),
-        "converged": a.converged and b.converged,
-        **{name: None if value < 0 else value for name, value in counts.items()},
-    }
-
-
-def _pairs(groups: dict[tuple[str, ...], list[int]]) -> list[tuple[int, int]]:
-    return [pair for members in groups.values() for pair in itertools.combinations(members, 2)]
+    def crew(self, study: Study) -> Crew:
+        """Return those who do the work."""
+        if self.scheduler is not None:
+            return Cluster(study, self.scheduler)
+        return Inline(study) if self.workers == 1 else Processes(study, self.workers)
 
 
 def compare(
-    networks: Sequence[Checkpoint],
+    networks: Sequence[Checkpoint | Source],
     metrics: Sequence[str] = ("dsa", "pif", "svcca"),
     choice: TaskChoice | None = None,
     *,
@@ -112,14 +76,20 @@ def compare(
     seed: int = 0,
     rates: bool = False,
     options: MetricOptions | None = None,
+    scale: Scale | None = None,
+    kept: Kept | None = None,
     progress: Progress | None = None,
-    report: Callable[[str, dict[str, Any]], None] | None = None,
+    report: Report | None = None,
 ) -> Iterator[pa.Table]:
     """Compare every pair of networks and yield rows as they come.
 
+    Networks are opened, run and reduced one at a time, pairs solved in tiles of a few networks with a few others:
+    memory does not grow with the number of networks, but for a line of notes on each.
+
     Parameters
     ----------
-    networks : sequence of Checkpoint
+    networks : sequence of Checkpoint or Source
+        Networks in memory, or what is opened when it is needed: checkpoint files and recordings.
     metrics : sequence of str
         Names in :data:`rnnkit.metrics.METRICS`.
     choice : TaskChoice, optional
@@ -133,6 +103,9 @@ def compare(
     rates : bool
         Compare phi(h) instead of h.
     options : MetricOptions, optional
+    scale : Scale, optional
+    kept : Kept, optional
+        Rows found done, and where rows are kept for later.
     progress : callable, optional
         Called with pairs done and pairs in all.
     report : callable, optional
@@ -141,73 +114,222 @@ def compare(
     Yields
     ------
     pyarrow.Table
-        Of schema `comparisons`. A network that cannot be run has rows with null distances.
+        Of schema `comparisons`: metric by metric, the pairs in the order of the networks. A network that cannot be
+        run has rows with null distances.
 
     Raises
     ------
     InputError
-        With fewer than two networks, networks of different inputs or tasks, or none that is sound.
+        With fewer than two networks, networks of different inputs or tasks, or none that is sound; when a metric
+        of weights is asked of recordings, or what is kept is of another run.
     """
     chosen = [get_metric(name) for name in metrics]
-    options = options or MetricOptions(seed=seed)
+    options, scale, kept = options or MetricOptions(seed=seed), scale or Scale(), kept or Kept()
     check_group_keys("comparisons", within)
-    groups = _groups(networks, within)
-    pairs = _pairs(groups)
-    if not pairs:
-        what = f"{len(networks)} network{'s' * (len(networks) != 1)} in {len(groups)} group{'s' * (len(groups) != 1)}"
+    sources = tuple(as_source(network) for network in networks)
+    members = survey(sources, within, choice or TaskChoice())
+    driven = _checked(members, chosen, choice or TaskChoice(), inputs, trials, seed)
+    settings = {"trials": len(inputs) if inputs is not None else trials, "rates": rates}
+    comparison = _Comparison(members, driven, chosen, tuple(within), options, settings, kept, progress, report)
+    with ExitStack() as stack:
+        folder = scale.cache
+        if folder is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rnnkit-")))
+        shared = scale.scheduler is not None or scale.workers > 1
+        study = Study(
+            uuid.uuid4().hex,
+            sources,
+            tuple(member.digest for member in members),
+            driven,
+            tuple(metric.name for metric in chosen),
+            rates,
+            replace(options, threads=1) if shared else options,
+            folder,
+            scale.memory // max(1, scale.workers),
+        )
+        crew = scale.crew(study)
+        stack.callback(crew.close)
+        yield from comparison.rows(crew, study.memory)
+
+
+def _checked(
+    members: Sequence[Member],
+    metrics: Sequence[Metric],
+    choice: TaskChoice,
+    inputs: NDArray[np.float32] | None,
+    trials: int,
+    seed: int,
+) -> tuple[Drive | None, ...]:
+    """Return the trials of each network; refuse what cannot be compared."""
+    groups = _groups(members)
+    if not pairs_of(groups):
+        what = f"{len(members)} network{'s' * (len(members) != 1)} in {len(groups)} group{'s' * (len(groups) != 1)}"
         raise InputError("networks", what, "give at least two networks that agree in the --within settings")
-    flaws = [flaw(network) for network in networks]
-    sound = [k for k, status in enumerate(flaws) if status is None]
-    choice = choice or TaskChoice()
-    if inputs is None and choice.name is None:
-        for members in groups.values():
-            doing = [networks[k] for k in members if networks[k].task is not None]
-            if doing:
-                _require_one_task(doing, choice)
-    if not sound:
-        raise InputError(networks[0].name, f"tensor '{networks[0].bad_tensor()}' holds NaN or infinity", "mend it")
-    activity: dict[int, NDArray[np.float64]] = {}
-    if any(metric.needs_activity for metric in chosen):
-        for members in groups.values():
-            usable = [k for k in members if flaws[k] is None]
-            if usable:
-                drawn = _activities(networks, usable, choice, inputs, trials, seed, rates, options)
-                activity |= drawn
-        for k in list(sound):
-            if not np.isfinite(activity[k]).all():
-                flaws[k] = "diverged"
-                sound.remove(k)
-    place = {index: position for position, index in enumerate(sound)}
-    done, total = 0, len(pairs) * len(chosen)
-    keys = {k: dict(zip(within, key, strict=True)) for key, members in groups.items() for k in members}
-    good = [pair for pair in pairs if flaws[pair[0]] is None and flaws[pair[1]] is None]
-    bad = [pair for pair in pairs if flaws[pair[0]] is not None or flaws[pair[1]] is not None]
-    # All metrics are prepared before the first row is out: what one of them refuses leaves no half table.
-    ready = [Network(networks[k], activity.get(k)) for k in sound]
-    prepared_all = [metric.prepare(ready, options) if good else None for metric in chosen]
-    if report is not None and good:
-        for metric, prepared in zip(chosen, prepared_all, strict=True):
-            report(metric.name, metric.parameters(prepared))
-    for metric, prepared in zip(chosen, prepared_all, strict=True):
-        rows = []
-        for i, j in bad:
-            found = PairDistance(float("nan"), flaws[i] or flaws[j] or "")
-            rows.append(_row(networks[i], networks[j], metric, found, 0.0, keys[i]))
-        if rows:
-            yield build("comparisons", rows, within)
+    recorded = next((member.name for member in members if member.recorded is not None), None)
+    for metric in metrics:
+        if recorded is not None and not metric.activity_alone:
+            what = f"{metric.name} needs more than activity, and {recorded} is a recording"
+            raise InputError("--metric", what, "leave it out: dsa, svcca and other metrics of activity remain")
+    if inputs is not None and any(metric.needs_ood for metric in metrics):
+        raise InputError("--inputs", "has no out-of-distribution trials", "leave it out, or the metrics that need them")
+    found = drives(members, choice, inputs, trials, seed, any(m.needs_activity or m.needs_ood for m in metrics))
+    if all(member.flaw is not None for member in members):
+        what = str(members[0].flaw).partition(":")[2]
+        raise InputError(members[0].name, f"tensor '{what}' holds NaN or infinity", "mend it")
+    return found
+
+
+def _groups(members: Sequence[Member]) -> list[list[int]]:
+    """Indices of the networks by their settings under the `within` keys."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for index, member in enumerate(members):
+        groups.setdefault(member.group, []).append(index)
+    return list(groups.values())
+
+
+def _settle(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+@dataclass
+class _Comparison:
+    """One comparison on its way: what is known of the networks, and what is to be done."""
+
+    members: Sequence[Member]
+    driven: Sequence[Drive | None]
+    metrics: Sequence[Metric]
+    within: tuple[str, ...]
+    options: MetricOptions
+    settings: dict[str, Any]
+    kept: Kept
+    progress: Progress | None
+    report: Report | None
+
+    def rows(self, crew: Crew, memory: int) -> Iterator[pa.Table]:
+        """Prepare, and solve the pairs that are not done yet."""
+        names = [metric.name for metric in self.metrics]
+        groups = _groups(self.members)
+        run = self._run()
+        state = self.kept.resume(run)
+        before = None if state is None else Prepared.from_json(state)
+        sound = [k for k, member in enumerate(self.members) if member.flaw is None]
+        prepared = Prepared()
+        if any(sum(k in set(sound) for k in group) > 1 for group in groups):
+            needed = sound
+            if before is not None:
+                left = (tile for tile in tiles(groups, names) if not self.kept.has(tile.number))
+                needed = sorted({k for tile in left for pair in tile.pairs for k in pair})
+            largest = max(map(len, groups))
+            prepared = prepare(crew, self.metrics, sound, needed, before, self.options, memory, largest)
+        for index, flaw in prepared.flaws.items():
+            self.members[index].flaw = flaw
+        self.kept.begin(run, prepared.to_json(), self._note(prepared))
+        if self.report is not None:
+            for name, chosen in prepared.chosen.items():
+                self.report(name, chosen)
+        sound = [k for k, member in enumerate(self.members) if member.flaw is None]
+        yield from self._tiles(crew, groups, prepared, sound)
+
+    def _tiles(
+        self, crew: Crew, groups: Sequence[Sequence[int]], prepared: Prepared, sound: Sequence[int]
+    ) -> Iterator[pa.Table]:
+        metrics = {metric.name: metric for metric in self.metrics}
+        done, total, order = 0, pairs_of(groups) * len(metrics), InOrder[dict[str, Any]]()
+
+        def jobs() -> Iterator[tuple[tuple[Tile, list[Solved | None], bool], tuple[Any, ...] | None]]:
+            for tile in tiles(groups, list(metrics)):
+                before = self.kept.tile(tile.number)
+                metric = metrics[tile.metric]
+                held: list[Solved | None] = [*before] if before is not None else self._known(metric, tile)
+                pairs = [pair for pair, solved in zip(tile.pairs, held, strict=True) if solved is None]
+                common = prepared.commons.get(tile.metric, {})
+                entering = () if metric.reduces() else sound
+                job = ("solve", tile.metric, common, pairs, entering) if pairs else None
+                yield (tile, held, before is not None), job
+
+        for (tile, held, before), solved in gather(crew, jobs()):
+            found, seconds = solved or ([], 0.0)
+            fresh: Iterator[PairDistance] = iter(found)
+            rows = [one if one is not None else (next(fresh), seconds) for one in held]
+            if not before:
+                self.kept.keep(tile.number, rows)
             done += len(rows)
-        if not good:
-            continue
-        for first in range(0, len(good), _BATCH):
-            batch = good[first : first + _BATCH]
-            started = time.perf_counter()
-            found_all = metric.distances(prepared, [(place[i], place[j]) for i, j in batch], options)
-            seconds = (time.perf_counter() - started) / len(batch)
-            rows = [
-                _row(networks[i], networks[j], metric, found, seconds, keys[i])
-                for (i, j), found in zip(batch, found_all, strict=True)
+            if self.progress is not None:
+                self.progress(done, total)
+            named = [
+                self._row(metrics[tile.metric], pair, *row) for pair, row in zip(tile.pairs, rows, strict=True)
             ]
-            done += len(batch)
-            if progress is not None:
-                progress(done, total)
-            yield build("comparisons", rows, within)
+            for band in order.add(tile, named):
+                yield build("comparisons", band, self.within)
+
+    def _known(self, metric: Metric, tile: Tile) -> list[Solved | None]:
+        """Return the pairs that need no solving: unfit networks, and what an earlier table holds."""
+        found: list[Solved | None] = []
+        for i, j in tile.pairs:
+            flaw = self.members[i].flaw or self.members[j].flaw
+            if flaw is None and metric.same_samples and self._shape(i) != self._shape(j):
+                flaw = "different_samples"
+            if flaw is not None:
+                found.append((PairDistance(float("nan"), flaw), 0.0))
+            else:
+                found.append(self.kept.pair(metric.name, self._identity(metric, i), self._identity(metric, j)))
+        return found
+
+    def _shape(self, index: int) -> tuple[int, int] | None:
+        """Trials and steps of a network's activity; None where it is not run."""
+        drive, recorded = self.driven[index], self.members[index].recorded
+        return recorded if recorded is not None else None if drive is None else drive.shape
+
+    def _trials(self, index: int) -> str:
+        drive = self.driven[index]
+        return "" if drive is None else hashlib.sha256(drive.key.encode()).hexdigest()[:16]
+
+    def _identity(self, metric: Metric, index: int) -> str:
+        return self.members[index].digest + (self._trials(index) if metric.needs_activity else "")
+
+    def _run(self) -> dict[str, Any]:
+        """Return what makes two runs the same, as plain values."""
+        listed = repr([(member.name, member.digest, self._trials(k)) for k, member in enumerate(self.members)])
+        options = {key: value for key, value in asdict(self.options).items() if key not in _PLACE}
+        return {
+            "version": __version__,
+            "metric": [metric.name for metric in self.metrics],
+            "within": list(self.within),
+            "options": {**options, **self.settings},
+            "networks": hashlib.sha256(listed.encode()).hexdigest(),
+        }
+
+    def _note(self, prepared: Prepared) -> dict[str, Any]:
+        """Return what a later run needs to know of this one to use its rows."""
+        options = {key: value for key, value in asdict(self.options).items() if key not in _PLACE}
+        metrics = {}
+        for metric in self.metrics:
+            used = options if metric.uses is None else {key: options[key] for key in metric.uses}
+            chosen = prepared.chosen if not metric.reduces() else prepared.commons
+            found: Mapping[str, Any] = chosen.get(metric.name, {})
+            settled = metric.settled(found) if found else {}
+            metrics[metric.name] = {**used, **settled, **(self.settings if metric.needs_activity else {})}
+        return {
+            "metrics": metrics,
+            "networks": {member.name: member.digest for member in self.members},
+            "driven": {member.name: self._trials(k) for k, member in enumerate(self.members)},
+        }
+
+    def _row(self, metric: Metric, pair: tuple[int, int], found: PairDistance, seconds: float) -> dict[str, Any]:
+        a, b = (self.members[k] for k in pair)
+        counts = {name: getattr(found, name) for name in ("starts", "starts_at_best", "size_a", "size_b")}
+        return {
+            "a": a.name,
+            "b": b.name,
+            "metric": metric.name,
+            **dict(zip(self.within, a.group, strict=True)),
+            "distance": _settle(found.distance),
+            "lower_bound": _settle(found.lower_bound),
+            "status": found.status,
+            "seconds": seconds,
+            "level": metric.level,
+            "relative_distance": _settle(found.relative),
+            "per_parameter": _settle(found.per_parameter),
+            "converged": a.converged and b.converged,
+            **{name: None if value < 0 else value for name, value in counts.items()},
+        }
