@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 
 import torch
+from threadpoolctl import ThreadpoolController
 
 from rnnkit.errors import InputError
 
-__all__ = ["choose_device", "set_threads"]
+__all__ = ["choose_device", "one_thread", "set_threads"]
 
 
 def choose_device(name: str) -> torch.device:
@@ -41,3 +45,28 @@ def set_threads(threads: int | None) -> int:
     )
     torch.set_num_threads(count)
     return count
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+@contextmanager
+def one_thread(torch_too: bool = True) -> Iterator[None]:
+    """Let linear algebra run on one thread: sums then come out the same, to the last bit, wherever they are taken.
+
+    Examples
+    --------
+    >>> with one_thread():
+    ...     torch.get_num_threads()
+    1
+    """
+    before = torch.get_num_threads()
+    if torch_too:
+        torch.set_num_threads(1)
+    try:
+        with _controller().limit(limits=1, user_api="blas"):
+            yield
+    finally:
+        torch.set_num_threads(before)

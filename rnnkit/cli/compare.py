@@ -9,7 +9,6 @@ import typer
 
 from rnnkit.cli.command import provenance
 from rnnkit.cli.options import (
-    Checkpoints,
     Device,
     Format,
     Inputs,
@@ -24,6 +23,7 @@ from rnnkit.cli.options import (
     split_names,
 )
 from rnnkit.cli.output import check_output, write_table
+from rnnkit.cli.scale import Activity, Cache, Memory, Resume, Scheduler, Workers, keeping, parse_bytes
 from rnnkit.cli.talk import progress, talk
 from rnnkit.errors import InputError, unknown_name
 
@@ -31,7 +31,11 @@ NAME = "compare"
 
 
 def run(
-    checkpoints: Checkpoints,
+    checkpoints: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[CKPT...]", help="Checkpoints: files, folders or patterns.", show_default=False),
+    ] = None,
+    activity: Activity = None,
     metric: Annotated[
         str, typer.Option("--metric", metavar="NAME,...", help="dsa, pif, pif-initial, svcca.")
     ] = "dsa,pif,svcca",
@@ -71,6 +75,11 @@ def run(
     seed: Seed = 0,
     device: Device = "auto",
     threads: Threads = None,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
+    memory: Memory = "2G",
+    cache: Cache = None,
+    resume: Resume = None,
     out: Out = None,
     form: Format = None,
 ) -> int:
@@ -92,31 +101,43 @@ def run(
     for name in metrics:
         if name not in METRICS:
             raise unknown_name("--metric", name, METRICS, "metric")
+    size = parse_bytes(memory)
+    if not checkpoints and not activity:
+        raise InputError("CKPT", "is missing", "give checkpoints, or recordings with --activity")
+    if cache is not None:
+        from rnnkit.atomic import check_writable
+
+        check_writable(cache)
     from rnnkit.devices import choose_device, set_threads
-    from rnnkit.interop import load_all
+    from rnnkit.interop import find_all
+    from rnnkit.interop.activity import find_recordings
+    from rnnkit.stages.compare import Scale
     from rnnkit.stages.compare import compare as comparisons
     from rnnkit.stages.evaluation import TaskChoice
 
     where, count = choose_device(device), set_threads(threads)
     options = MetricOptions(seed, variance, components, delay, delay_by, max_delay, basis, starts, where, count)
-    loaded = load_all(checkpoints)
+    networks = find_all(checkpoints) if checkpoints else []
+    recordings = find_recordings(activity or [], [network.name for network in networks])
     given = open_inputs(inputs)
     settings = {k: v for k, v in dataclasses.asdict(options).items() if k not in ("device", "threads")}
     choices: dict[str, Any] = {}
     ran = provenance(
         metric=metrics, within=keys, task=task, parameters=chosen, inputs=inputs, trials=trials, rates=rates
     )
-    ran = dataclasses.replace(ran, parameters={**ran.parameters, **settings, "chosen": choices})
-    ran = ran.with_inputs([*loaded.paths, *named([inputs])])
 
     def report(name: str, found: dict[str, Any]) -> None:
         if found:
             choices[name] = found
             talk.detail(f"{name}: " + ", ".join(f"{key} {value}" for key, value in found.items()))
 
-    with progress("pairs") as bar:
+    with keeping(target[0], resume) as kept, progress("pairs") as bar:
+        ran = dataclasses.replace(
+            ran, parameters={**ran.parameters, **settings, "chosen": choices, "resume": kept.note}
+        )
+        ran = ran.with_inputs([*(network.path for network in networks), *(activity or []), *named([inputs])])
         parts = comparisons(
-            loaded.checkpoints,
+            [*networks, *recordings],
             metrics,
             TaskChoice(task, chosen),
             within=keys,
@@ -125,6 +146,8 @@ def run(
             seed=seed,
             rates=rates,
             options=options,
+            scale=Scale(workers, scheduler, size, cache),
+            kept=kept,
             progress=bar,
             report=report,
         )

@@ -68,7 +68,9 @@ class Recording:
                 found: NDArray[np.generic] = held[self.entry]
                 return found
         except Exception as error:  # zip, zlib and the header parser each raise their own
-            raise FileError(f"{self.path}: {self.entry}", "is no readable array", "write it with numpy.savez") from error
+            raise FileError(
+                f"{self.path}: {self.entry}", "is no readable array", "write it with numpy.savez"
+            ) from error
 
     def _rows(self) -> NDArray[np.generic]:
         try:
@@ -93,9 +95,7 @@ def find_recordings(paths: Sequence[Path], taken: Sequence[str] = ()) -> list[Re
     """
     found = [one for path in paths for one in _listed(path)]
     counts = Counter([*(one.name for one in found), *taken])
-    unique = [
-        replace(one, name=f"{one.path.stem}:{one.entry}") if counts[one.name] > 1 else one for one in found
-    ]
+    unique = [replace(one, name=f"{one.path.stem}:{one.entry}") if counts[one.name] > 1 else one for one in found]
     counts = Counter([*(one.name for one in unique), *taken])
     for one in unique:
         if counts[one.name] > 1:

@@ -93,7 +93,9 @@ def stack_trials(table: pa.Table, column: str, where: str) -> NDArray[np.generic
     lists = table.column(column).combine_chunks()
     channels = pc.unique(pc.list_value_length(lists)).to_pylist()
     if len(channels) != 1:
-        raise InputError(where, f"column '{column}' has lists of different lengths", "give as many numbers at each step")
+        raise InputError(
+            where, f"column '{column}' has lists of different lengths", "give as many numbers at each step"
+        )
     if channels[0] is None:
         return np.full((trials, steps, 1), np.nan)
     stacked: NDArray[np.generic] = np.asarray(pc.list_flatten(lists)).reshape(trials, steps, channels[0])

@@ -256,9 +256,7 @@ class _Comparison:
             done += len(rows)
             if self.progress is not None:
                 self.progress(done, total)
-            named = [
-                self._row(metrics[tile.metric], pair, *row) for pair, row in zip(tile.pairs, rows, strict=True)
-            ]
+            named = [self._row(metrics[tile.metric], pair, *row) for pair, row in zip(tile.pairs, rows, strict=True)]
             for band in order.add(tile, named):
                 yield build("comparisons", band, self.within)
 

@@ -115,7 +115,9 @@ class Kept:
         before = self.journal.header["run"]
         for key, value in run.items():
             if before.get(key) != value:
-                raise InputError(str(self.journal.path), f"is part of another run: {_differing(before, run, key)}", _ANEW)
+                raise InputError(
+                    str(self.journal.path), f"is part of another run: {_differing(before, run, key)}", _ANEW
+                )
         return dict(self.journal.header["state"])
 
     def begin(self, run: Mapping[str, Any], state: Mapping[str, Any], note: Mapping[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -55,7 +56,7 @@ def blocks(members: Sequence[int]) -> list[Sequence[int]]:
     """
     count = -(-len(members) // edge(len(members)))
     cuts = [-(-len(members) * k // count) for k in range(count + 1)]
-    return [members[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+    return [members[a:b] for a, b in itertools.pairwise(cuts)]
 
 
 def pairs_of(groups: Sequence[Sequence[int]]) -> int:

@@ -54,7 +54,9 @@ class _Passes:
         self.sound = list(sound)
         self.flaws: dict[int, str] = {}
 
-    def each(self, function: Callable[..., Any] | None, *arguments: Any, only: Sequence[int] | None = None) -> list[Any]:
+    def each(
+        self, function: Callable[..., Any] | None, *arguments: Any, only: Sequence[int] | None = None
+    ) -> list[Any]:
         """Return function(network, *arguments) of every network, or of the `only` ones."""
         members = self.sound if only is None else [self.sound[k] for k in only]
         return self._over(members, lambda k: ("visit", k, function, arguments))
