@@ -53,7 +53,7 @@ def _controller() -> ThreadpoolController:
 
 
 @contextmanager
-def one_thread(torch_too: bool = True) -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Let linear algebra run on one thread: sums then come out the same, to the last bit, wherever they are taken.
 
     Examples
@@ -63,8 +63,7 @@ def one_thread(torch_too: bool = True) -> Iterator[None]:
     1
     """
     before = torch.get_num_threads()
-    if torch_too:
-        torch.set_num_threads(1)
+    torch.set_num_threads(1)
     try:
         with _controller().limit(limits=1, user_api="blas"):
             yield

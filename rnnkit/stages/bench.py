@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from rnnkit._version import __version__
-from rnnkit.devices import one_thread
 from rnnkit.metrics import Metric, MetricOptions, Network, PairDistance, Reduction, get_metric
 from rnnkit.models.ensembles import Run, run_networks
 from rnnkit.stages.reductions import Recent, ReductionFolder, content_key
@@ -195,15 +194,10 @@ _lock = RLock()
 
 
 def perform(study: Study, what: str, *arguments: Any) -> Any:
-    """Do one of a bench's jobs, in whichever process; a process keeps its latest bench.
-
-    Sums run on one thread, so that no number depends on the number of workers.
-    """
+    """Do one of a bench's jobs, in whichever process; a process keeps its latest bench."""
     with _lock:
         if study.key not in _benches:
             _benches.clear()
             _benches[study.key] = Bench(study)
         bench = _benches[study.key]
-    # A solver shares its pairs out to threads by itself.
-    with one_thread(torch_too=what != "solve"):
-        return getattr(bench, what)(*arguments)
+    return getattr(bench, what)(*arguments)

@@ -58,11 +58,11 @@ class Scale:
     memory: int = 2 << 30
     cache: Path | None = None
 
-    def crew(self, study: Study) -> Crew:
-        """Return those who do the work."""
+    def crew(self, study: Study, threads: int = 1) -> Crew:
+        """Return those who do the work: this process, on its threads, unless there are others."""
         if self.scheduler is not None:
             return Cluster(study, self.scheduler)
-        return Inline(study) if self.workers == 1 else Processes(study, self.workers)
+        return Inline(study, threads) if self.workers == 1 else Processes(study, self.workers)
 
 
 def compare(
@@ -135,7 +135,8 @@ def compare(
         folder = scale.cache
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rnnkit-")))
-        shared = scale.scheduler is not None or scale.workers > 1
+        # On a graphics processor, batches follow one another.
+        threads = options.threads if options.device.type == "cpu" else 1
         study = Study(
             uuid.uuid4().hex,
             sources,
@@ -143,11 +144,11 @@ def compare(
             driven,
             tuple(metric.name for metric in chosen),
             rates,
-            replace(options, threads=1) if shared else options,
+            replace(options, threads=1),
             folder,
             scale.memory // max(1, scale.workers),
         )
-        crew = scale.crew(study)
+        crew = scale.crew(study, threads)
         stack.callback(crew.close)
         yield from comparison.rows(crew, study.memory)
 

@@ -7,14 +7,16 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import ExitStack
 from importlib import import_module
 from multiprocessing.connection import wait as wait_for
 from typing import Any, Protocol, TypeVar
 
 import torch
 
+from rnnkit.devices import one_thread
 from rnnkit.errors import InputError, RnnkitError
 from rnnkit.stages.bench import Study, perform
 
@@ -74,15 +76,18 @@ def gather(crew: Crew, jobs: Iterable[tuple[Tag, tuple[Any, ...] | None]]) -> It
 
 
 class Inline:
-    """This process."""
+    """This process, on some threads: each does a job of its own, so that no number depends on how many there are."""
 
-    width = 1
-
-    def __init__(self, study: Study) -> None:
-        self._study = study
+    def __init__(self, study: Study, threads: int = 1) -> None:
+        self._study, self.width = study, threads
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self._single = ExitStack()
+        self._single.enter_context(one_thread())
 
     def submit(self, what: str, *arguments: Any) -> Future[Any]:
-        """Do the job now."""
+        """Do the job now, or on a thread."""
+        if self._pool is not None:
+            return self._pool.submit(_alone, self._study, what, *arguments)
         future: Future[Any] = Future()
         future.set_result(perform(self._study, what, *arguments))
         return future
@@ -92,7 +97,10 @@ class Inline:
         return error
 
     def close(self) -> None:
-        """Do nothing: there is no one else."""
+        """Stop the threads when they have done what they are at."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+        self._single.close()
 
 
 _study: Study | None = None
@@ -163,8 +171,13 @@ def _given(value: Any) -> Any:
 
 
 def _alone(study: Study, what: str, *arguments: Any) -> Any:
-    torch.set_num_threads(1)
+    torch.set_num_threads(1)  # of this thread
     return perform(study, what, *arguments)
+
+
+def _single(study: Study, what: str, *arguments: Any) -> Any:
+    with one_thread():
+        return perform(study, what, *arguments)
 
 
 class Cluster:
@@ -192,7 +205,7 @@ class Cluster:
     def submit(self, what: str, *arguments: Any) -> Future[Any]:
         """Have a job done."""
         run: Callable[..., Future[Any]] = self._executor.submit
-        return run(_alone, self._study, what, *arguments)
+        return run(_single, self._study, what, *arguments)
 
     def explain(self, error: Exception) -> Exception:
         """Tell that workers were killed again and again."""
