@@ -154,7 +154,7 @@ class Dsa(Metric):
 
     def settled(self, common: Mapping[str, Any]) -> dict[str, Any]:
         """Return components and delays."""
-        return {key: common[key] for key in ("components", "delays")}
+        return {key: common[key] for key in ("components", "delays") if key in common}
 
     def reduce(self, network: Network, common: Mapping[str, Any], options: MetricOptions) -> Reduction:
         """Centre, project, embed and fit (specification "degeneracy", 5.3)."""

@@ -303,11 +303,12 @@ class _Comparison:
         options = {key: value for key, value in asdict(self.options).items() if key not in _PLACE}
         metrics = {}
         for metric in self.metrics:
-            used = options if metric.uses is None else {key: options[key] for key in metric.uses}
-            chosen = prepared.chosen if not metric.reduces() else prepared.commons
-            found: Mapping[str, Any] = chosen.get(metric.name, {})
-            settled = metric.settled(found) if found else {}
-            metrics[metric.name] = {**used, **settled, **(self.settings if metric.needs_activity else {})}
+            if metric.reduces() and metric.uses is not None:
+                found: Mapping[str, Any] = metric.settled(prepared.commons.get(metric.name, {}))
+                used = {key: options[key] for key in metric.uses}
+            else:
+                found, used = prepared.chosen.get(metric.name, {}), options
+            metrics[metric.name] = {**used, **found, **(self.settings if metric.needs_activity else {})}
         return {
             "metrics": metrics,
             "networks": {member.name: member.digest for member in self.members},
