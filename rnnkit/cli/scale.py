@@ -132,13 +132,12 @@ def keeping(target: Path | None, resume: Path | None) -> Iterator[Kept]:
         elif not (part is not None and part.exists()) and resume != target:
             raise FileError(str(resume), "no such table, nor a part of it", "check the name, or leave out --resume")
     kept = Kept(journal, earlier)
-    if journal is not None and resume is not None:
-        begun = len(journal)
-        talk.say(
-            f"{resume}: {f'going on after {begun} batches' if begun else 'no part of it was kept, beginning anew'}"
-            if earlier is None
-            else f"{resume}: using its rows"
-        )
+    if resume is not None:
+        begun = 0 if journal is None else len(journal)
+        found = [f"going on after {begun} batches"] if begun else []
+        found += ["using its rows"] if earlier is not None else []
+        told = f"{resume}: {' and '.join(found) or 'nothing of it was kept, beginning anew'}"
+        kept.announce = lambda: talk.say(told)
     finished = False
     try:
         yield kept

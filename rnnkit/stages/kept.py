@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -99,6 +99,8 @@ class Kept:
 
     def __init__(self, journal: Journal | None = None, earlier: Earlier | None = None) -> None:
         self.journal, self.earlier = journal, earlier
+        #: Called when it is known that what is there can be used.
+        self.announce: Callable[[], None] = lambda: None
         #: For the table's metadata, filled when the run begins: which networks, under which options.
         self.note: dict[str, Any] = {}
 
@@ -126,6 +128,7 @@ class Kept:
         if self.earlier is not None:
             self.earlier.check(note["metrics"])
             self.earlier.check_networks(note["networks"], note["driven"])
+        self.announce()
         if self.journal is not None and self.journal.header is None:
             self.journal.begin({"run": dict(run), "state": dict(state)})
 

@@ -1,6 +1,7 @@
 """Every option has an effect: each is changed here, and the effect seen."""
 
 import json
+import resource
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,11 @@ def text(done: Outcome, _: Path) -> object:
 
 def threads(_: Outcome, folder: Path) -> object:
     return (folder / "threads").read_text()
+
+
+def processes(_: Outcome, folder: Path) -> object:
+    """Whether other processes did some of the work."""
+    return float((folder / "children").read_text()) > 0
 
 
 def code(done: Outcome, _: Path) -> object:
@@ -179,6 +185,17 @@ EFFECTS: dict[tuple[str, str], Effect] = {
     ("rollout", "device"): Effect(f"{ROLLOUT} --device cpu", f"{ROLLOUT} --device cuda:99", code),
     ("rollout", "threads"): Effect(f"{ROLLOUT} --threads 1", f"{ROLLOUT} --threads 2", threads, rows),
     ("compare", "checkpoints"): Effect(COMPARE, f"{COMPARE} current", rows),
+    ("compare", "activity"): Effect(COMPARE, f"{COMPARE} --activity rollout.parquet --trials 3", rows),
+    ("compare", "workers"): Effect(COMPARE, f"{COMPARE} --workers 2", processes, rows),
+    ("compare", "scheduler"): Effect(COMPARE, f"{COMPARE} --scheduler tcp://127.0.0.1:1", code),
+    ("compare", "memory"): Effect(COMPARE, f"{COMPARE} --memory 1K", code),
+    ("compare", "cache"): Effect(COMPARE, f"{COMPARE} --cache out", files, rows),
+    ("compare", "resume"): Effect(
+        f"{COMPARE} -o t.parquet ; {COMPARE}",
+        f"{COMPARE} -o t.parquet ; {COMPARE[:-3]} --resume t.parquet",
+        lambda done, _: "using its rows" in done.err,
+        rows,
+    ),
     ("compare", "metric"): Effect(COMPARE, f"{COMPARE} --metric pif", rows),
     ("compare", "within"): Effect(f"{COMPARE} current", f"{COMPARE} current --within model", rows),
     ("compare", "task"): Effect(COMPARE, f"{COMPARE} --task flipflop -t bits=2", rows),
@@ -260,10 +277,12 @@ def run(line: str, folder: Path, name: str) -> tuple[Outcome, Path]:
     for path in folder.iterdir():
         if path != own and not path.name.startswith("run-"):
             (own / path.name).symlink_to(path)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(own)
         for part in line.split(" ; "):
             done = run_cli(*part.split())
+    (own / "children").write_text(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before))
     (own / "threads").write_text(str(torch.get_num_threads()))
     return done, own
 

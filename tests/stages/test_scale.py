@@ -138,7 +138,7 @@ def test_a_metric_that_sees_all_networks_at_once(monkeypatch, wild):
     nets = NETS[:4]
     if wild:
         blown = {key: np.full(value.shape, 1e300) for key, value in nets[1].weights.items()}
-        nets = [nets[0], type(nets[1])("w", nets[1].architecture, blown, **{"task": "flipflop"}), *nets[2:]]
+        nets = [nets[0], type(nets[1])("w", nets[1].architecture, blown, task="flipflop"), *nets[2:]]
         nets[1] = nets[1].named("w")
         object.__setattr__(nets[1], "task_parameters", nets[0].task_parameters)
     chosen = {}
