@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,9 +23,26 @@ from rnnkit.cli.options import (
     split_names,
 )
 from rnnkit.cli.output import check_output, write_table
-from rnnkit.cli.scale import Activity, Cache, Memory, Resume, Scheduler, Workers, keeping, parse_bytes
+from rnnkit.cli.scale import (
+    Activity,
+    Cache,
+    GridComponents,
+    GridDelays,
+    Memory,
+    Resume,
+    Scheduler,
+    Sensitivity,
+    Workers,
+    keeping,
+    parse_bytes,
+    parse_counts,
+)
 from rnnkit.cli.talk import progress, talk
 from rnnkit.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    from rnnkit.checkpoints import Checkpoint
+    from rnnkit.stages.sources import Source
 
 NAME = "compare"
 
@@ -75,6 +92,9 @@ def run(
     seed: Seed = 0,
     device: Device = "auto",
     threads: Threads = None,
+    sensitivity: Sensitivity = None,
+    grid_components: GridComponents = None,
+    grid_delays: GridDelays = None,
     workers: Workers = 1,
     scheduler: Scheduler = None,
     memory: Memory = "2G",
@@ -102,6 +122,12 @@ def run(
         if name not in METRICS:
             raise unknown_name("--metric", name, METRICS, "metric")
     size = parse_bytes(memory)
+    grid = parse_counts("--grid-components", grid_components), parse_counts("--grid-delays", grid_delays)
+    aside = check_output(sensitivity, None)
+    if sensitivity is None and any(grid):
+        raise InputError("--grid-components, --grid-delays", "are of --sensitivity", "add --sensitivity FILE")
+    if sensitivity is not None and ("dsa" not in metrics or aside[0] is None):
+        raise InputError("--sensitivity", "is of dsa and goes to a file", "add dsa to --metric, and name a file")
     if not checkpoints and not activity:
         raise InputError("CKPT", "is missing", "give checkpoints, or recordings with --activity")
     if cache is not None:
@@ -119,7 +145,16 @@ def run(
     options = MetricOptions(seed, variance, components, delay, delay_by, max_delay, basis, starts, where, count)
     networks = find_all(checkpoints) if checkpoints else []
     recordings = find_recordings(activity or [], [network.name for network in networks])
-    given = open_inputs(inputs)
+    compared: list[Checkpoint | Source] = [*networks, *recordings]
+    common: dict[str, Any] = {
+        "choice": TaskChoice(task, chosen),
+        "within": keys,
+        "inputs": open_inputs(inputs),
+        "trials": trials,
+        "seed": seed,
+        "rates": rates,
+        "scale": Scale(workers, scheduler, size, cache),
+    }
     settings = {k: v for k, v in dataclasses.asdict(options).items() if k not in ("device", "threads")}
     choices: dict[str, Any] = {}
     ran = provenance(
@@ -136,19 +171,16 @@ def run(
             ran, parameters={**ran.parameters, **settings, "chosen": choices, "resume": kept.note}
         )
         ran = ran.with_inputs([*(network.path for network in networks), *(activity or []), *named([inputs])])
-        parts = comparisons(
-            [*networks, *recordings],
-            metrics,
-            TaskChoice(task, chosen),
-            within=keys,
-            inputs=given,
-            trials=trials,
-            seed=seed,
-            rates=rates,
-            options=options,
-            scale=Scale(workers, scheduler, size, cache),
-            kept=kept,
-            progress=bar,
-            report=report,
+        parts = comparisons(compared, metrics, **common, options=options, kept=kept, progress=bar, report=report)
+        code = write_table("comparisons", parts, target, bool(out or form), ran)
+    if sensitivity is None or "dsa" not in choices:
+        return code
+    from rnnkit.stages.sensitivity import sensitivity as over_grid
+
+    with progress("points") as bar:
+        point = choices["dsa"]["components"], choices["dsa"]["delays"]
+        rows = over_grid(
+            compared, *point, grid_components=grid[0], grid_delays=grid[1], options=options, progress=bar, **common
         )
-        return write_table("comparisons", parts, target, bool(out or form), ran)
+        write_table("sensitivity", [rows], aside, True, ran)
+    return code

@@ -17,7 +17,20 @@ from rnnkit.errors import FileError, InputError
 if TYPE_CHECKING:
     from rnnkit.stages.kept import Earlier, Kept
 
-__all__ = ["Activity", "Cache", "Memory", "Resume", "Scheduler", "Workers", "keeping", "parse_bytes"]
+__all__ = [
+    "Activity",
+    "Cache",
+    "GridComponents",
+    "GridDelays",
+    "Memory",
+    "Resume",
+    "Scheduler",
+    "Sensitivity",
+    "Workers",
+    "keeping",
+    "parse_bytes",
+    "parse_counts",
+]
 
 _PANEL = "Large studies"
 
@@ -74,6 +87,29 @@ Resume = Annotated[
     ),
 ]
 
+Sensitivity = Annotated[
+    Path | None,
+    typer.Option(
+        "--sensitivity",
+        metavar="FILE",
+        help="Also write how the distances of dsa change with rank and delay, compared anew at points of a grid.",
+        show_default=False,
+    ),
+]
+GridComponents = Annotated[
+    str | None,
+    typer.Option(
+        "--grid-components",
+        metavar="K,...",
+        help="Components to try for --sensitivity; half and twice those chosen by default.",
+        show_default=False,
+    ),
+]
+GridDelays = Annotated[
+    str | None,
+    typer.Option("--grid-delays", metavar="D,...", help="Delays to try, likewise.", show_default=False),
+]
+
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -90,6 +126,20 @@ def parse_bytes(text: str) -> int:
     if size < 1:
         raise InputError("--memory", f"'{text}' is no size", "for example 500M or 2G")
     return size
+
+
+def parse_counts(option: str, text: str | None) -> list[int]:
+    """Return a list of whole numbers from 1 on.
+
+    Examples
+    --------
+    >>> parse_counts("--grid-delays", "1,3"), parse_counts("--grid-delays", None)
+    ([1, 3], [])
+    """
+    words = [] if text is None else text.split(",")
+    if not all(word.strip().isdecimal() and int(word) > 0 for word in words):
+        raise InputError(option, f"'{text}' is no list of numbers from 1 on", "for example 2,4,8")
+    return [int(word) for word in words]
 
 
 def _part(path: Path) -> Path:

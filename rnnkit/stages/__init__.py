@@ -20,6 +20,7 @@ __all__ = [
     "plan_networks",
     "rollout",
     "sample",
+    "sensitivity",
     "summary",
     "train",
 ]
@@ -34,6 +35,7 @@ _WHERE = {
     "plan_networks": "rnnkit.training.plans",
     "rollout": "rnnkit.stages.rollout",
     "sample": "rnnkit.stages.sample",
+    "sensitivity": "rnnkit.stages.sensitivity",
     "summary": "rnnkit.stages.rollout",
     "train": "rnnkit.stages.train",
 }

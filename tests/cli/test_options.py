@@ -55,6 +55,10 @@ def files(_: Outcome, folder: Path) -> object:
     return sorted(path.name for path in folder.glob("out/*"))
 
 
+def grid(_: Outcome, folder: Path) -> object:
+    return (folder / "out/s.csv").read_text()
+
+
 def tensors(_: Outcome, folder: Path) -> object:
     (path,) = folder.glob("out/*.safetensors")
     network = load_native(path)
@@ -95,6 +99,7 @@ AUXILIARY = f"{DELAYED} -t auxiliary=true"
 ROLLOUT = "rollout ckpts -q"
 COMPARE = "compare ckpts --metric svcca --trials 6 -q"
 DSA = "compare ckpts/flipflop-vanilla-n8-s[01].safetensors --metric dsa --trials 8 --starts 2 -q"
+GRID = f"{DSA} --delay 2 --components 2 --sensitivity out/s.csv"
 IMPORT = "import net.pt -o out -q"
 ARRAYS = "import net.npz -o out -q --model leaky --array recurrent.weight=W --array input.weight=U"
 DEGENERACY = "degeneracy --include-unconverged --bootstrap 50"
@@ -186,6 +191,9 @@ EFFECTS: dict[tuple[str, str], Effect] = {
     ("rollout", "threads"): Effect(f"{ROLLOUT} --threads 1", f"{ROLLOUT} --threads 2", threads, rows),
     ("compare", "checkpoints"): Effect(COMPARE, f"{COMPARE} current", rows),
     ("compare", "activity"): Effect(COMPARE, f"{COMPARE} --activity rollout.parquet --trials 3", rows),
+    ("compare", "sensitivity"): Effect(f"{DSA} --delay 1", f"{DSA} --delay 1 --sensitivity out/s.csv", files, rows),
+    ("compare", "grid_components"): Effect(GRID, f"{GRID} --grid-components 1,2", grid),
+    ("compare", "grid_delays"): Effect(GRID, f"{GRID} --grid-delays 1,3", grid),
     ("compare", "workers"): Effect(COMPARE, f"{COMPARE} --workers 2", processes, rows),
     ("compare", "scheduler"): Effect(COMPARE, f"{COMPARE} --scheduler tcp://127.0.0.1:1", code),
     ("compare", "memory"): Effect(COMPARE, f"{COMPARE} --memory 1K", code),

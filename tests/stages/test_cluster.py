@@ -8,7 +8,7 @@ import pytest
 
 from rnnkit.errors import InputError
 from rnnkit.stages.compare import Scale
-from tests.stages.test_scale import NETS, table
+from tests.stages.test_scale import table
 
 distributed = pytest.importorskip("distributed")
 

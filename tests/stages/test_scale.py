@@ -16,7 +16,7 @@ from rnnkit.journal import Journal
 from rnnkit.metrics import MetricOptions, Network, PairDistance, Reduction, get_metric
 from rnnkit.metrics.dsa import Dsa
 from rnnkit.models.ensembles import run_networks
-from rnnkit.stages import TaskChoice, compare
+from rnnkit.stages import TaskChoice, compare, sensitivity
 from rnnkit.stages.compare import Scale
 from rnnkit.stages.evaluation import sample_trials
 from rnnkit.stages.kept import Earlier, Kept
@@ -315,3 +315,23 @@ def test_a_recording_that_is_no_numbers(tmp_path):
     np.savez(tmp_path / "bad.npz", np.full((6, 8, 2), np.nan))
     rows = table([*NETS[:2], Recording("bad", tmp_path / "bad.npz", "arr_0")], ("svcca",)).to_pylist()
     assert [row["status"] for row in rows] == ["exact", "not_finite:activity", "not_finite:activity"]
+
+
+def test_sensitivity_to_rank_and_delay():
+    found = sensitivity(NETS[:5], 2, 1, grid_components=[1, 3, 9], grid_delays=[2, 99], options=QUICK, trials=6)
+    rows = {(row["components"], row["delays"]): row for row in found.to_pylist()}
+    assert list(rows) == [(k, d) for k in (1, 2, 3, 9) for d in (1, 2, 99)]
+    assert rows[2, 1]["chosen"]
+    assert (rows[2, 1]["spearman"], rows[2, 1]["mean_ratio"]) == (pytest.approx(1), pytest.approx(1))
+    assert rows[2, 1]["pairs"] == 10
+
+    def distances(k: int, d: int) -> np.ndarray:
+        options = MetricOptions(components=k, delay=d, starts=2)
+        return np.array(table(NETS[:5], ("dsa",), options=options)["distance"].to_pylist())
+
+    here, there = distances(2, 1), distances(3, 2)
+    ranks = [np.argsort(np.argsort(values)) for values in (here, there)]
+    assert rows[3, 2]["spearman"] == pytest.approx(np.corrcoef(*ranks)[0, 1])
+    assert rows[3, 2]["mean_ratio"] == pytest.approx(there.mean() / here.mean())
+    assert {rows[9, d]["status"] for d in (1, 2)} == {rows[1, 99]["status"]} == {"out_of_range"}
+    assert rows[9, 1]["spearman"] is None
