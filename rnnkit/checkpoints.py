@@ -96,6 +96,20 @@ class Checkpoint:
         """Whether it stopped below its stop loss, or was trained elsewhere."""
         return self.status in ("converged", "imported")
 
+    def digest(self) -> str:
+        """Return the SHA-256 of what it computes: tensors, architecture, task and status, but not its name.
+
+        Examples
+        --------
+        >>> shape = Architecture(family="vanilla", units=1, inputs=1, outputs=1)
+        >>> a, b = (Checkpoint(name, shape, {"recurrent.weight": np.eye(1)}) for name in "ab")
+        >>> a.digest() == b.digest()
+        True
+        """
+        tensors = self.weights | {INITIAL_PREFIX + name: value for name, value in self.initial.items()}
+        kept = {key: value for key, value in self.metadata().items() if key in ("model", "task", "status")}
+        return _digest(tensors, json.dumps(_finite_or_none(kept), sort_keys=True, default=str))
+
     def bad_tensor(self) -> str | None:
         """Return the name of the first tensor that holds NaN or infinity, or None."""
         for key, value in self.weights.items():

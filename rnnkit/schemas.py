@@ -170,6 +170,23 @@ _COMPARISONS = Schema(
     extra_keys=True,
 )
 
+_SENSITIVITY = Schema(
+    "sensitivity",
+    1,
+    "How the distances of `dsa` change with rank and delay.",
+    ("components", "delays"),
+    (
+        Column("components", "int64", "", "principal components"),
+        Column("delays", "int64", "steps", "of the embedding"),
+        Column("chosen", "bool", "", "the point that the others are compared with"),
+        Column("size", "int64", "", "of the operators: components x delays"),
+        Column("pairs", "int64", "pairs", "with a distance at both points"),
+        Column("spearman", "float64", "", "rank correlation of the distances with those at the point chosen", True),
+        Column("mean_ratio", "float64", "", "mean distance over that at the point chosen", True),
+        _STATUS,
+    ),
+)
+
 _DEGENERACY = Schema(
     "degeneracy",
     2,
@@ -257,7 +274,17 @@ _INFO = Schema(
 
 SCHEMAS: dict[str, Schema] = {
     schema.name: schema
-    for schema in (_TRAINING, _SAMPLE, _ROLLOUT, _SUMMARY, _COMPARISONS, _DEGENERACY, _EMBEDDING, _INFO)
+    for schema in (
+        _TRAINING,
+        _SAMPLE,
+        _ROLLOUT,
+        _SUMMARY,
+        _COMPARISONS,
+        _SENSITIVITY,
+        _DEGENERACY,
+        _EMBEDDING,
+        _INFO,
+    )
 }
 
 

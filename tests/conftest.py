@@ -57,7 +57,7 @@ def run_cli(*words: object, stdin: bytes = b"", terminal: bool = False) -> Outco
         patch.setattr(sys, "stdin", Stream(stdin))
         patch.setattr(sys, "stdout", out)
         patch.setattr(sys, "stderr", err)
-        for name in ("quiet", "verbose", "debug"):
+        for name in ("quiet", "verbose", "debug", "resumable"):
             patch.setattr(talk, name, False)
         with pytest.raises(SystemExit) as ended:
             main()

@@ -11,7 +11,7 @@ import rnnkit
 
 ROOT = Path(rnnkit.__file__).parent
 BASE = (
-    *("_version", "architectures", "atomic", "checkpoints", "devices", "errors"),
+    *("_version", "architectures", "atomic", "checkpoints", "devices", "errors", "journal"),
     *("provenance", "random_streams", "schemas", "tables"),
 )
 #: Which parts of the package each part may import, besides itself.
@@ -23,6 +23,7 @@ MAY = {
     "architectures": ("errors",),
     "atomic": ("errors",),
     "devices": ("errors",),
+    "journal": ("errors",),
     "provenance": ("_version",),
     "tables": ("atomic", "errors", "provenance", "schemas"),
     "checkpoints": ("architectures", "atomic", "errors"),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rnnkit.cli.command import provenance
 from rnnkit.cli.options import (
-    Checkpoints,
     Device,
     Format,
     Inputs,
@@ -24,14 +23,36 @@ from rnnkit.cli.options import (
     split_names,
 )
 from rnnkit.cli.output import check_output, write_table
+from rnnkit.cli.scale import (
+    Activity,
+    Cache,
+    GridComponents,
+    GridDelays,
+    Memory,
+    Resume,
+    Scheduler,
+    Sensitivity,
+    Workers,
+    keeping,
+    parse_bytes,
+    parse_counts,
+)
 from rnnkit.cli.talk import progress, talk
 from rnnkit.errors import InputError, unknown_name
+
+if TYPE_CHECKING:
+    from rnnkit.checkpoints import Checkpoint
+    from rnnkit.stages.sources import Source
 
 NAME = "compare"
 
 
 def run(
-    checkpoints: Checkpoints,
+    checkpoints: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[CKPT...]", help="Checkpoints: files, folders or patterns.", show_default=False),
+    ] = None,
+    activity: Activity = None,
     metric: Annotated[
         str,
         typer.Option(
@@ -80,6 +101,14 @@ def run(
     seed: Seed = 0,
     device: Device = "auto",
     threads: Threads = None,
+    sensitivity: Sensitivity = None,
+    grid_components: GridComponents = None,
+    grid_delays: GridDelays = None,
+    workers: Workers = 1,
+    scheduler: Scheduler = None,
+    memory: Memory = "2G",
+    cache: Cache = None,
+    resume: Resume = None,
     out: Out = None,
     form: Format = None,
 ) -> int:
@@ -102,40 +131,66 @@ def run(
     for name in metrics:
         if name not in METRICS:
             raise unknown_name("--metric", name, METRICS, "metric")
+    size = parse_bytes(memory)
+    grid = parse_counts("--grid-components", grid_components), parse_counts("--grid-delays", grid_delays)
+    aside = check_output(sensitivity, None)
+    if sensitivity is None and any(grid):
+        raise InputError("--grid-components, --grid-delays", "are of --sensitivity", "add --sensitivity FILE")
+    if sensitivity is not None and ("dsa" not in metrics or aside[0] is None):
+        raise InputError("--sensitivity", "is of dsa and goes to a file", "add dsa to --metric, and name a file")
+    if not checkpoints and not activity:
+        raise InputError("CKPT", "is missing", "give checkpoints, or recordings with --activity")
+    if cache is not None:
+        from rnnkit.atomic import check_writable
+
+        check_writable(cache)
     from rnnkit.devices import choose_device, set_threads
-    from rnnkit.interop import load_all
+    from rnnkit.interop import find_all
+    from rnnkit.interop.activity import find_recordings
+    from rnnkit.stages.compare import Scale
     from rnnkit.stages.compare import compare as comparisons
     from rnnkit.stages.evaluation import TaskChoice
 
     where, count = choose_device(device), set_threads(threads)
     options = MetricOptions(seed, variance, components, delay, delay_by, max_delay, basis, starts, match, where, count)
-    loaded = load_all(checkpoints)
-    given = open_inputs(inputs)
+    networks = find_all(checkpoints) if checkpoints else []
+    recordings = find_recordings(activity or [], [network.name for network in networks])
+    compared: list[Checkpoint | Source] = [*networks, *recordings]
+    common: dict[str, Any] = {
+        "choice": TaskChoice(task, chosen),
+        "within": keys,
+        "inputs": open_inputs(inputs),
+        "trials": trials,
+        "seed": seed,
+        "rates": rates,
+        "scale": Scale(workers, scheduler, size, cache),
+    }
     settings = {k: v for k, v in dataclasses.asdict(options).items() if k not in ("device", "threads")}
     choices: dict[str, Any] = {}
     ran = provenance(
         metric=metrics, within=keys, task=task, parameters=chosen, inputs=inputs, trials=trials, rates=rates
     )
-    ran = dataclasses.replace(ran, parameters={**ran.parameters, **settings, "chosen": choices})
-    ran = ran.with_inputs([*loaded.paths, *named([inputs])])
 
     def report(name: str, found: dict[str, Any]) -> None:
         if found:
             choices[name] = found
             talk.detail(f"{name}: " + ", ".join(f"{key} {value}" for key, value in found.items()))
 
-    with progress("pairs") as bar:
-        parts = comparisons(
-            loaded.checkpoints,
-            metrics,
-            TaskChoice(task, chosen),
-            within=keys,
-            inputs=given,
-            trials=trials,
-            seed=seed,
-            rates=rates,
-            options=options,
-            progress=bar,
-            report=report,
+    with keeping(target[0], resume) as kept, progress("pairs") as bar:
+        ran = dataclasses.replace(
+            ran, parameters={**ran.parameters, **settings, "chosen": choices, "resume": kept.note}
         )
-        return write_table("comparisons", parts, target, bool(out or form), ran)
+        ran = ran.with_inputs([*(network.path for network in networks), *(activity or []), *named([inputs])])
+        parts = comparisons(compared, metrics, **common, options=options, kept=kept, progress=bar, report=report)
+        code = write_table("comparisons", parts, target, bool(out or form), ran)
+    if sensitivity is None or "dsa" not in choices:
+        return code
+    from rnnkit.stages.sensitivity import sensitivity as over_grid
+
+    with progress("points") as bar:
+        point = choices["dsa"]["components"], choices["dsa"]["delays"]
+        rows = over_grid(
+            compared, *point, grid_components=grid[0], grid_delays=grid[1], options=options, progress=bar, **common
+        )
+        write_table("sensitivity", [rows], aside, True, ran)
+    return code

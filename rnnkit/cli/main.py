@@ -91,18 +91,22 @@ def _usage(error: Any) -> str:
     return f"{where}: {what.rstrip('.')} (see {_command()} --help)"
 
 
-def _spread_initial(words: list[str]) -> list[str]:
-    """Let `--initial` take all files up to the next option, as `import FILE... --initial FILE...` reads."""
+#: Options that take all files up to the next option, as `import FILE... --initial FILE...` reads.
+_GREEDY = ("--initial", "--activity")
+
+
+def _spread_greedy(words: list[str]) -> list[str]:
+    """Repeat an option of many files before each of them."""
     spread: list[str] = []
-    taking = False
+    taking: str | None = None
     for word in words:
-        if word == "--initial":
-            taking = True
+        if word in _GREEDY:
+            taking = word
         elif word.startswith("-") and word != "-":
-            taking = False
+            taking = None
             spread.append(word)
         else:
-            spread += ["--initial", word] if taking else [word]
+            spread += [word] if taking is None else [taking, word]
     return spread
 
 
@@ -118,7 +122,7 @@ def main() -> NoReturn:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, talk.interrupt)
     try:
-        code = app(args=_spread_initial(sys.argv[1:]), standalone_mode=False)
+        code = app(args=_spread_greedy(sys.argv[1:]), standalone_mode=False)
         if code == _INTERRUPTED:  # typer answers Ctrl-C with this code and no word
             raise KeyboardInterrupt
         sys.stdout.flush()

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from rnnkit.errors import FileError, InputError
 from rnnkit.tables import FORMATS, read_any
 
-__all__ = ["read_inputs"]
+__all__ = ["read_inputs", "stack_trials"]
 
 
 def read_inputs(source: Path | IO[bytes]) -> NDArray[np.float32]:
@@ -73,14 +74,29 @@ def _from_table(source: Path | IO[bytes], where: str) -> NDArray[np.generic]:
     if name == "rollout":
         network = table.column("network")
         table = table.filter(pc.equal(network, network[0]))
-    table = table.select(["trial", "step", "input"]).sort_by([("trial", "ascending"), ("step", "ascending")])
+    return stack_trials(table, "input", where)
+
+
+def stack_trials(table: pa.Table, column: str, where: str) -> NDArray[np.generic]:
+    """Return a column of lists of one network, (trials, steps, length), by `trial` and `step`.
+
+    Raises
+    ------
+    InputError
+        When trials differ in their steps, or lists in their length.
+    """
+    table = table.select(["trial", "step", column]).sort_by([("trial", "ascending"), ("step", "ascending")])
     trial, step = (table.column(key).to_numpy() for key in ("trial", "step"))
     trials, steps = len(np.unique(trial)), len(np.unique(step))
     if trials * steps != table.num_rows or (step.reshape(trials, steps) != step[:steps]).any():
         raise InputError(where, "trials differ in their steps", "give trials of equal length, each step once")
-    lists = table.column("input").combine_chunks()
+    lists = table.column(column).combine_chunks()
     channels = pc.unique(pc.list_value_length(lists)).to_pylist()
     if len(channels) != 1:
-        raise InputError(where, "column 'input' has lists of different lengths", "give as many channels at each step")
+        raise InputError(
+            where, f"column '{column}' has lists of different lengths", "give as many numbers at each step"
+        )
+    if channels[0] is None:
+        return np.full((trials, steps, 1), np.nan)
     stacked: NDArray[np.generic] = np.asarray(pc.list_flatten(lists)).reshape(trials, steps, channels[0])
     return stacked

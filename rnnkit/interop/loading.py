@@ -14,7 +14,7 @@ from rnnkit.interop.fitting import architecture_of
 from rnnkit.interop.reading import read_safetensors_widened
 from rnnkit.interop.torch_layout import from_state_dict
 
-__all__ = ["Loaded", "find_checkpoints", "load", "load_all", "network_names"]
+__all__ = ["CheckpointFile", "Loaded", "find_all", "find_checkpoints", "load", "load_all", "network_names"]
 
 _SUFFIX = ".safetensors"
 
@@ -78,6 +78,34 @@ def load_all(arguments: Sequence[str]) -> Loaded:
     paths = find_checkpoints(arguments)
     networks = [load(path).named(name) for path, name in zip(paths, network_names(paths), strict=True)]
     return Loaded(tuple(paths), tuple(networks))
+
+
+@dataclass(frozen=True)
+class CheckpointFile:
+    """A checkpoint that is opened when it is needed, under a name unique among those beside it."""
+
+    path: Path
+    name: str
+
+    def open(self) -> Checkpoint:
+        """Return the network."""
+        return load(self.path).named(self.name)
+
+    def activity(self) -> None:
+        """Return nothing: a network is run."""
+        return
+
+
+def find_all(arguments: Sequence[str]) -> list[CheckpointFile]:
+    """Return what :func:`load_all` would, unopened.
+
+    Raises
+    ------
+    FileError
+        As :func:`find_checkpoints`.
+    """
+    paths = find_checkpoints(arguments)
+    return [CheckpointFile(path, name) for path, name in zip(paths, network_names(paths), strict=True)]
 
 
 def find_checkpoints(arguments: Sequence[str]) -> list[Path]:

@@ -5,9 +5,19 @@ from __future__ import annotations
 from importlib import import_module
 
 from rnnkit.errors import unknown_name
-from rnnkit.metrics.base import Metric, MetricOptions, Network, PairDistance, acting_weights
+from rnnkit.metrics.base import Each, Metric, MetricOptions, Network, PairDistance, Reduction, acting_weights
 
-__all__ = ["METRICS", "Metric", "MetricOptions", "Network", "PairDistance", "acting_weights", "get_metric"]
+__all__ = [
+    "METRICS",
+    "Each",
+    "Metric",
+    "MetricOptions",
+    "Network",
+    "PairDistance",
+    "Reduction",
+    "acting_weights",
+    "get_metric",
+]
 
 METRICS: dict[str, str] = {
     "dsa": "rnnkit.metrics.dsa:Dsa",

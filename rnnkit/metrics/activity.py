@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from rnnkit.metrics.base import Metric, MetricOptions, Network, PairDistance
+from rnnkit.metrics.base import Metric, MetricOptions, Network, PairDistance, Reduction
 from rnnkit.numerics.representation import Centred, centred
 
 __all__ = ["ActivityMetric"]
@@ -18,13 +19,20 @@ class ActivityMetric(Metric):
 
     level = "representation"
     needs_activity = True
+    uses = ()
     #: Below so many samples there is no distance.
     least_samples = 2
 
-    def prepare(self, networks: Sequence[Network], options: MetricOptions) -> list[Centred]:
-        """Centre each network's activity, trials and steps as samples."""
-        activities = (np.asarray(network.activity) for network in networks)
-        return [centred(activity.reshape(-1, activity.shape[-1])) for activity in activities]
+    def reduce(self, network: Network, common: Mapping[str, Any], options: MetricOptions) -> Reduction:
+        """Take the activity, trials and steps as samples."""
+        activity = np.asarray(network.activity)
+        return Reduction({"samples": activity.reshape(-1, activity.shape[-1])})
+
+    def gather(
+        self, reductions: Sequence[Reduction], common: Mapping[str, Any], options: MetricOptions
+    ) -> list[Centred]:
+        """Centre each network's samples."""
+        return [centred(one.arrays["samples"]) for one in reductions]
 
     def distances(
         self, prepared: list[Centred], pairs: Sequence[tuple[int, int]], options: MetricOptions

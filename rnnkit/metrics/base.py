@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rnnkit.checkpoints import Checkpoint
 
-__all__ = ["Metric", "MetricOptions", "Network", "PairDistance", "acting_weights"]
+__all__ = ["Each", "Metric", "MetricOptions", "Network", "PairDistance", "Reduction", "acting_weights"]
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,35 @@ class PairDistance:
     size_b: int = -1
 
 
+@dataclass(frozen=True)
+class Reduction:
+    """What one network comes down to for one metric: plain arrays, kept on disk, and a status."""
+
+    arrays: Mapping[str, NDArray[Any]]
+    status: str = "ok"
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the arrays."""
+        return sum(array.nbytes for array in self.arrays.values())
+
+
+class Each(Protocol):
+    """A pass over all networks, one at a time, wherever they are."""
+
+    def __call__(self, function: Callable[..., Any], *arguments: Any, only: Sequence[int] | None = None) -> list[Any]:
+        """Return function(network, *arguments) of every network, or of those in `only`; in their order.
+
+        The function stands at the top level of a module, and what it returns is small.
+        """
+
+
 class Metric(ABC):
     """A distance between networks. Register it in :mod:`rnnkit.metrics`.
+
+    Either :meth:`prepare` is written, which sees all networks at once: the simple way, all in memory. Or
+    :meth:`reduce` and :meth:`gather` are, and :meth:`common` if networks depend on each other: then any number of
+    networks passes through a bounded memory. Of a class and its bases, whichever was written last is used.
 
     Attributes
     ----------
@@ -108,6 +135,8 @@ class Metric(ABC):
         Whether the networks are to be run on common trials: activity, inputs and outputs are given then.
     needs_ood : bool
         Whether they are to be run on the task's out-of-distribution trials.
+    uses : tuple of str or None
+        The options that a distance depends on, apart from those that :meth:`common` settles; None for all.
     """
 
     name: ClassVar[str]
@@ -115,10 +144,43 @@ class Metric(ABC):
     definition: ClassVar[str]
     needs_activity: ClassVar[bool]
     needs_ood: ClassVar[bool] = False
+    uses: ClassVar[tuple[str, ...] | None] = None
 
-    @abstractmethod
+    @property
+    def activity_alone(self) -> bool:
+        """Whether activity is all it needs, so that recordings have a distance; override where that is not so."""
+        return self.needs_activity and not self.needs_ood and self.level != "behaviour"
+
+    @property
+    def same_samples(self) -> bool:
+        """Whether it compares two activities step by step, so that they need the same trials and steps."""
+        return self.level in ("representation", "behaviour")
+
+    def common(self, each: Each, options: MetricOptions) -> dict[str, Any]:
+        """Choose what is common to all networks, in as many passes as it takes; plain values."""
+        return {}
+
+    def settled(self, common: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the part of `common` that distances depend on, without how it came about."""
+        return dict(common)
+
+    def reduce(self, network: Network, common: Mapping[str, Any], options: MetricOptions) -> Reduction:
+        """Reduce one network, whatever the number of its pairs."""
+        raise NotImplementedError
+
+    def gather(self, reductions: Sequence[Reduction], common: Mapping[str, Any], options: MetricOptions) -> Any:
+        """Put some networks' reductions together, as :meth:`distances` takes them."""
+        raise NotImplementedError
+
     def prepare(self, networks: Sequence[Network], options: MetricOptions) -> Any:
         """Reduce every network once, whatever the number of its pairs."""
+
+        def each(function: Callable[..., Any], *arguments: Any, only: Sequence[int] | None = None) -> list[Any]:
+            chosen = range(len(networks)) if only is None else only
+            return [function(networks[k], *arguments) for k in chosen]
+
+        common = self.common(each, options)
+        return self.gather([self.reduce(network, common, options) for network in networks], common, options)
 
     @abstractmethod
     def distances(self, prepared: Any, pairs: Sequence[tuple[int, int]], options: MetricOptions) -> list[PairDistance]:
@@ -127,6 +189,16 @@ class Metric(ABC):
     def parameters(self, prepared: Any) -> dict[str, Any]:
         """Return what was chosen in preparing, for the table's metadata."""
         return {}
+
+    def chosen(self, common: Mapping[str, Any], statuses: Sequence[str]) -> dict[str, Any]:
+        """Return the same from what is common and the statuses of all reductions."""
+        return dict(common)
+
+    @classmethod
+    def reduces(cls) -> bool:
+        """Whether networks are reduced one at a time, not prepared all at once."""
+        owner = next(c for c in cls.__mro__ if "reduce" in vars(c) or "prepare" in vars(c))
+        return owner is not Metric and "reduce" in vars(owner)
 
 
 def acting_weights(checkpoint: Checkpoint, initial: bool = False) -> NDArray[np.float64]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnkit.metrics.base import Metric, MetricOptions, Network, PairDistance
+from rnnkit.metrics.base import Metric, MetricOptions, Network, PairDistance, Reduction
 
 __all__ = ["Behaviour", "BehaviourOod"]
 
@@ -22,10 +23,17 @@ class Behaviour(Metric):
         "relative: divided by sqrt(mean y1^2 + mean y2^2)"
     )
     needs_activity = True
+    uses = ()
 
-    def prepare(self, networks: Sequence[Network], options: MetricOptions) -> list[NDArray[np.float64]]:
-        """Take each network's outputs, (samples, outputs)."""
-        return [np.asarray(network.outputs) for network in networks]
+    def reduce(self, network: Network, common: Mapping[str, Any], options: MetricOptions) -> Reduction:
+        """Take the outputs, (samples, outputs)."""
+        return Reduction({"outputs": np.asarray(network.outputs)})
+
+    def gather(
+        self, reductions: Sequence[Reduction], common: Mapping[str, Any], options: MetricOptions
+    ) -> list[NDArray[np.float64]]:
+        """List the outputs."""
+        return [one.arrays["outputs"] for one in reductions]
 
     def distances(
         self, prepared: list[NDArray[np.float64]], pairs: Sequence[tuple[int, int]], options: MetricOptions
@@ -42,9 +50,9 @@ class BehaviourOod(Behaviour):
     needs_activity = False
     needs_ood = True
 
-    def prepare(self, networks: Sequence[Network], options: MetricOptions) -> list[NDArray[np.float64]]:
-        """Take each network's outputs out of distribution, (samples, outputs)."""
-        return [np.asarray(network.outputs_ood) for network in networks]
+    def reduce(self, network: Network, common: Mapping[str, Any], options: MetricOptions) -> Reduction:
+        """Take the outputs out of distribution, (samples, outputs)."""
+        return Reduction({"outputs": np.asarray(network.outputs_ood)})
 
 
 def _apart(a: NDArray[np.float64], b: NDArray[np.float64]) -> PairDistance:

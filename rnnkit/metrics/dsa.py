@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnkit.errors import InputError
-from rnnkit.metrics.base import Metric, MetricOptions, Network, PairDistance
-from rnnkit.numerics.dmd import choose_delays, fit_operators, principal_components
+from rnnkit.metrics.base import Each, Metric, MetricOptions, Network, PairDistance, Reduction
+from rnnkit.numerics.dmd import delay_errors, fit_operators, principal_components, settle_delays
 from rnnkit.numerics.orthogonal_alignment import OrthogonalAlignment, align_orthogonal
 
 __all__ = ["Dsa", "Operators", "pair_distances"]
@@ -19,7 +19,7 @@ __all__ = ["Dsa", "Operators", "pair_distances"]
 
 @dataclass(frozen=True)
 class Operators:
-    """The forward operators of all networks compared, in one basis rule, dimension and delay.
+    """The forward operators of some networks, in one basis rule, dimension and delay.
 
     Attributes
     ----------
@@ -42,30 +42,58 @@ class Operators:
     choice: str
 
 
-def _project(networks: Sequence[Network], options: MetricOptions) -> tuple[list[NDArray[np.float64]], int]:
-    """Project every network on the same number of its own leading components.
+@dataclass(frozen=True)
+class _Needs:
+    """What one network asks of dimension and delay."""
 
-    Unless it is given, the number is the largest that any converged network needs (any network, if none has
-    converged), at most the units of the smallest.
+    count: int
+    units: int
+    trials: int
+    steps: int
+    converged: bool
+
+
+def _needs(network: Network, variance: float) -> _Needs:
+    activity = np.asarray(network.activity)
+    count = int(principal_components(activity[None], variance).counts[0])
+    trials, steps, units = activity.shape
+    return _Needs(count, units, trials, steps, network.checkpoint.converged)
+
+
+def _projected(network: Network, components: int) -> NDArray[np.float64]:
+    """Project a network on its own leading components, (1, trials, steps, components)."""
+    activity = np.asarray(network.activity)[None]
+    return principal_components(activity).project(activity, components)
+
+
+def _errors(network: Network, components: int, candidates: Sequence[int], rule: str) -> list[float] | None:
+    """Return the error of each delay, or None for a network that does not vary."""
+    projected = _projected(network, components)
+    if np.ptp(projected) == 0:
+        return None
+    return [float(e) for e in delay_errors(projected, candidates, cast(Literal["heldout", "training"], rule))[0]]
+
+
+def _full_rank(network: Network, components: int, delays: int) -> bool:
+    return fit_operators(_projected(network, components), delays).status[0] == "ok"
+
+
+def _components(seen: Sequence[_Needs], leading: Sequence[int], options: MetricOptions) -> int:
+    """Return the number of components of all networks.
+
+    Unless it is given, the largest that any converged network needs (any network, if none has converged), at
+    most the units of the smallest.
     """
-    activities = [np.asarray(network.activity)[None] for network in networks]
-    axes = [principal_components(activity, options.variance) for activity in activities]
-    smallest = min(activity.shape[-1] for activity in activities)
+    smallest = min(one.units for one in seen)
     if options.components is not None and options.components > smallest:
         what = f"{options.components} components of a network of {smallest} units"
         raise InputError("--components", what, f"give {smallest} or fewer")
-    needed = [int(axes[k].counts[0]) for k in _leading(networks)]
-    common = options.components or max(1, min(max(needed), smallest))
-    return [a.project(activity, common) for a, activity in zip(axes, activities, strict=True)], common
+    return options.components or max(1, min(max(seen[k].count for k in leading), smallest))
 
 
-def _leading(networks: Sequence[Network]) -> list[int]:
-    """Indices of the networks that dimension and delay are chosen for."""
-    converged = [k for k, network in enumerate(networks) if network.checkpoint.converged]
-    return converged or list(range(len(networks)))
-
-
-def _choose(projected: Sequence[NDArray[np.float64]], components: int, options: MetricOptions) -> tuple[int, str]:
+def _choose(
+    each: Each, seen: Sequence[_Needs], leading: Sequence[int], components: int, options: MetricOptions
+) -> tuple[int, str]:
     """Return the number of delays and how it came about.
 
     By held-out error only delays count at which every network's embedded activity has full rank: beyond them
@@ -74,10 +102,10 @@ def _choose(projected: Sequence[NDArray[np.float64]], components: int, options: 
     """
     if options.delay is not None:
         return options.delay, "given"
-    shapes = {p.shape for p in projected}
+    shapes = {(seen[k].trials, seen[k].steps) for k in leading}
     if len(shapes) > 1:
         raise InputError("--delay", "groups differ in trials or steps, so no common delay can be chosen", "give one")
-    _, trials, steps, _ = projected[0].shape
+    ((trials, steps),) = shapes
     candidates = [
         d for d in range(1, min(options.max_delay, steps - 1) + 1) if components * d < trials * (steps - d) / 2
     ]
@@ -85,23 +113,27 @@ def _choose(projected: Sequence[NDArray[np.float64]], components: int, options: 
         return 1, "too few rows to choose"
     if trials < 2 and options.delay_by == "heldout":
         return 1, "a single trial holds nothing out"
-    varying = [p for p in projected if np.ptp(p) > 0]
+    rule = cast(Literal["heldout", "training"], options.delay_by)
+    found = each(_errors, components, candidates, rule, only=leading)
+    varying = [k for k, errors in zip(leading, found, strict=True) if errors is not None]
     if not varying:
         return 1, "no network varies"
-    rule = cast(Literal["heldout", "training"], options.delay_by)
-    stacked = np.concatenate(varying)
-    found = choose_delays(stacked, candidates, rule).delays
-    if rule == "training" or _full_rank(stacked, found):
-        return found, options.delay_by
-    below, above = 0, candidates.index(found)  # below: full rank, or the shortest there is
+    errors = np.array([one for one in found if one is not None])
+    delays = settle_delays(errors, candidates, rule).delays
+
+    def full(delays: int) -> bool:
+        return all(each(_full_rank, components, delays, only=varying))
+
+    if rule == "training" or full(delays):
+        return delays, options.delay_by
+    below, above = 0, candidates.index(delays)  # below: full rank, or the shortest there is
     while above - below > 1:
         middle = (below + above) // 2
-        below, above = (middle, above) if _full_rank(stacked, candidates[middle]) else (below, middle)
-    return choose_delays(stacked, candidates[: below + 1], rule).delays, f"{options.delay_by}, full rank"
-
-
-def _full_rank(projected: NDArray[np.float64], delays: int) -> bool:
-    return all(status == "ok" for status in fit_operators(projected, delays).status)
+        below, above = (middle, above) if full(candidates[middle]) else (below, middle)
+    # Errors are of the steps that all candidates can predict: fewer candidates, other steps.
+    candidates = candidates[: below + 1]
+    errors = np.array(each(_errors, components, candidates, rule, only=varying))
+    return settle_delays(errors, candidates, rule).delays, f"{options.delay_by}, full rank"
 
 
 class Dsa(Metric):
@@ -111,24 +143,39 @@ class Dsa(Metric):
     level = "dynamics"
     definition = "min over Q in O(n) of |A - Q B Q^T|_F; relative: the same of A / |A|_F and B / |B|_F"
     needs_activity = True
+    uses = ("basis", "starts", "seed")
 
-    def prepare(self, networks: Sequence[Network], options: MetricOptions) -> Operators:
+    def common(self, each: Each, options: MetricOptions) -> dict[str, Any]:
+        """Choose dimension and delay, for the converged networks if there are any."""
+        seen = each(_needs, options.variance)
+        leading = [k for k, one in enumerate(seen) if one.converged] or list(range(len(seen)))
+        components = _components(seen, leading, options)
+        delays, choice = _choose(each, seen, leading, components, options)
+        return {"components": components, "delays": delays, "delay_choice": choice, "size": components * delays}
+
+    def settled(self, common: Mapping[str, Any]) -> dict[str, Any]:
+        """Return components and delays."""
+        return {key: common[key] for key in ("components", "delays") if key in common}
+
+    def reduce(self, network: Network, common: Mapping[str, Any], options: MetricOptions) -> Reduction:
         """Centre, project, embed and fit (specification "degeneracy", 5.3)."""
-        projected, components = _project(networks, options)
-        delays, choice = _choose([projected[k] for k in _leading(networks)], components, options)
+        projected = _projected(network, common["components"])
         basis = cast(Literal["whitened", "pc"], options.basis)
-        operators, statuses, ranks = zip(
-            *(self.fit(p, network, delays, basis) for p, network in zip(projected, networks, strict=True)), strict=True
-        )
-        widest = max(operator.shape[1] for operator in operators)  # inputs differ between groups only
+        operator, status, rank = self.fit(projected, network, common["delays"], basis)
+        return Reduction({"operator": operator, "rank": np.array([rank])}, status)
+
+    def gather(self, reductions: Sequence[Reduction], common: Mapping[str, Any], options: MetricOptions) -> Operators:
+        """Stack the operators; inputs differ between groups only."""
+        held = [one.arrays["operator"] for one in reductions]
+        widest = max(operator.shape[1] for operator in held)
         return Operators(
-            np.stack([np.pad(operator, ((0, 0), (0, widest - operator.shape[1]))) for operator in operators]),
-            list(statuses),
-            list(ranks),
-            components,
-            delays,
-            components * delays,
-            choice,
+            np.stack([np.pad(operator, ((0, 0), (0, widest - operator.shape[1]))) for operator in held]),
+            [one.status for one in reductions],
+            [int(one.arrays["rank"][0]) for one in reductions],
+            common["components"],
+            common["delays"],
+            common["size"],
+            common["delay_choice"],
         )
 
     def fit(
@@ -160,15 +207,9 @@ class Dsa(Metric):
         found = align_orthogonal(a, b, seed=options.seed, device=options.device, workers=options.threads, **extra)
         return pair_distances(a, b, found.rotation @ b @ found.rotation.mT, found)
 
-    def parameters(self, prepared: Operators) -> dict[str, Any]:
-        """Return components, delays and how the delay was chosen."""
-        return {
-            "components": prepared.components,
-            "delays": prepared.delays,
-            "delay_choice": prepared.choice,
-            "size": prepared.size,
-            "rank_deficient": prepared.status.count("rank_deficient"),
-        }
+    def chosen(self, common: Mapping[str, Any], statuses: Sequence[str]) -> dict[str, Any]:
+        """Return components, delays, how the delay was chosen, and how many operators lack rank."""
+        return {**common, "rank_deficient": list(statuses).count("rank_deficient")}
 
 
 def pair_distances(

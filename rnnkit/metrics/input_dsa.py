@@ -24,6 +24,11 @@ class InputDsa(Dsa):
         "squares on states and inputs jointly; relative: the same of (A, B) divided by sqrt(|A|_F^2 + |B|_F^2)"
     )
 
+    @property
+    def activity_alone(self) -> bool:
+        """False: what drove a recording is not known."""
+        return False
+
     def fit(
         self, projected: NDArray[np.float64], network: Network, delays: int, basis: Literal["whitened", "pc"]
     ) -> tuple[NDArray[np.float64], str, int]:

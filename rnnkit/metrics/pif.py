@@ -21,6 +21,7 @@ class Pif(WeightMetric):
         "with --match io also over input weights, biases and readout weights, permuted with their units; "
         "relative: divided by sqrt(|W1|^2 + |W2|^2); per parameter: divided by the number of entries"
     )
+    uses = ("match", "starts", "seed")
 
     def take(self, checkpoint: Checkpoint, options: MetricOptions) -> UnitWeights:
         """Return the recurrent weights, with those of input and readout if `options.match` is `io`."""

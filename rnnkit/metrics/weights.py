@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rnnkit.checkpoints import Checkpoint
-from rnnkit.metrics.base import Metric, MetricOptions, Network, PairDistance, acting_weights
+from rnnkit.metrics.base import Metric, MetricOptions, Network, PairDistance, Reduction, acting_weights
 
 __all__ = ["UnitWeights", "WeightMetric", "unit_weights"]
 
@@ -73,15 +73,23 @@ class WeightMetric(Metric):
 
     level = "weights"
     needs_activity = False
+    uses: ClassVar[tuple[str, ...] | None] = ()
     initial: ClassVar[bool] = False
 
-    def prepare(self, networks: Sequence[Network], options: MetricOptions) -> list[UnitWeights | None]:
-        """Take the weights that act; None where a checkpoint does not hold them."""
-        held: list[UnitWeights | None] = []
-        for network in networks:
-            missing = self.initial and not network.checkpoint.initial
-            held.append(None if missing else self.take(network.checkpoint, options))
-        return held
+    def reduce(self, network: Network, common: Mapping[str, Any], options: MetricOptions) -> Reduction:
+        """Take the weights that act; none where a checkpoint does not hold them."""
+        if self.initial and not network.checkpoint.initial:
+            return Reduction({}, "no_initial_weights")
+        held = self.take(network.checkpoint, options)
+        return Reduction({"recurrent": held.recurrent, "linear": held.linear})
+
+    def gather(
+        self, reductions: Sequence[Reduction], common: Mapping[str, Any], options: MetricOptions
+    ) -> list[UnitWeights | None]:
+        """List the weights; None where there are none."""
+        return [
+            UnitWeights(one.arrays["recurrent"], one.arrays["linear"]) if one.arrays else None for one in reductions
+        ]
 
     def take(self, checkpoint: Checkpoint, options: MetricOptions) -> UnitWeights:
         """Return the weights that the distance is of."""

@@ -39,6 +39,7 @@ _BLOCK = 12  # leading eigenvectors followed
 _SPREAD = 0.15  # share of the largest eigenvalue over which eigenvectors count for the step
 _SLOWER = 0.8  # by which steps shorten after one that did not pay: where equality is out of reach
 _TIGHT = 1e-13
+_NOTHING = 1e-100  # length of a direction that is rounding of rounding
 _DENSE = 6  # up to this size eigenvalues are found all at once
 
 
@@ -152,10 +153,20 @@ def _matrix(a: Array, b: Array, left: Array, right: Array) -> Array:
     return entries.reshape(n * n, n * n)
 
 
+def _eigen(x: Array) -> tuple[Array, Array]:
+    """Return eigenvalues and eigenvectors of a symmetric matrix, by a driver that has not been seen to give up.
+
+    Divide and conquer, numpy's choice, sometimes finds no eigenvalues of a Gram matrix of nearly dependent rows.
+    """
+    values, vectors = scipy.linalg.eigh(x, driver="evr", check_finite=False)
+    return values, vectors
+
+
 def _orthonormal_rows(rows: Array) -> Array:
     """Return an orthonormal basis of the span of the rows, those of negligible length dropped."""
-    rows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-300)
-    weights, vectors = np.linalg.eigh(rows @ rows.T)
+    lengths = np.linalg.norm(rows, axis=1)
+    rows = rows[lengths > _NOTHING] / lengths[lengths > _NOTHING, None]
+    weights, vectors = _eigen(rows @ rows.T)
     kept = weights > 1e-10 * weights[-1]
     return np.asarray((vectors[:, kept] / np.sqrt(weights[kept])).T @ rows, dtype=np.float64)
 
@@ -176,7 +187,7 @@ def _descend(a: Array, b: Array, total: Array, iterations: int) -> Array:
             residual = image - (vectors @ image.T) @ vectors
             basis = _orthonormal_rows(np.concatenate([vectors, residual, past]))
             image = _apply(a, b, left, right, basis.reshape(-1, n, n)).reshape(len(basis), -1)
-            values, mixing = np.linalg.eigh(basis @ image.T)
+            values, mixing = _eigen(basis @ image.T)
             leading = mixing[:, -block:].T @ basis
             past = leading - (leading @ vectors.T) @ vectors
             vectors, values = leading, values[-block:]

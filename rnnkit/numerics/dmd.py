@@ -24,9 +24,11 @@ __all__ = [
     "PrincipalComponents",
     "choose_delays",
     "delay_embed",
+    "delay_errors",
     "fit_operators",
     "leading_directions",
     "principal_components",
+    "settle_delays",
     "solve_normal",
 ]
 
@@ -416,25 +418,74 @@ def choose_delays(
     >>> choose_delays(x, range(1, 11)).delays, choose_delays(x, range(1, 11), "training").delays
     (2, 10)
     """
+    errors = delay_errors(projected, candidates, rule, rank_tolerance)
+    return settle_delays(errors, candidates, rule)
+
+
+def delay_errors(
+    projected: ArrayLike,
+    candidates: Iterable[int],
+    rule: Literal["heldout", "training"] = "heldout",
+    rank_tolerance: float = RANK_TOLERANCE,
+) -> Floats:
+    """Return the errors that :func:`choose_delays` chooses by; each network's are its own.
+
+    Parameters
+    ----------
+    projected : (networks, trials, steps, components)
+    candidates, rule, rank_tolerance
+        As in :func:`choose_delays`.
+
+    Returns
+    -------
+    (networks, candidates) float64
+        By increasing candidate; NaN where it is underdetermined, or the network does not vary.
+
+    Examples
+    --------
+    >>> delay_errors(np.random.default_rng(0).normal(size=(2, 6, 20, 1)), [1, 2, 500]).shape
+    (2, 3)
+    """
     states = _four_axes("projected", projected)
     if rule not in ("heldout", "training"):
         raise InputError("rule", f"unknown rule {rule!r}", "give 'heldout' or 'training'")
     if rule == "heldout" and states.shape[1] < 2:
         raise InputError("projected", "a single trial", "the held-out rule splits trials: give two or more")
-    given = np.unique(np.fromiter(candidates, dtype=np.int64))
-    if given.size == 0 or given[0] < 1:
-        raise InputError("candidates", f"{given.tolist()}", "give one or more delays of 1 or more")
+    given = _increasing(candidates)
     fits = np.array([not _underdetermined(states.shape, int(delays)) for delays in given])
-    if not fits.any():
-        raise InputError("candidates", "all are underdetermined", "give more trials, or fewer components")
     errors = np.full((len(states), len(given)), np.nan)
+    if not fits.any():
+        return errors
     for index in np.flatnonzero(states.any(axis=(1, 2, 3))):
         state = states[index : index + 1]
         halves = (state[:, ::2], state[:, 1::2]) if rule == "heldout" else (state, state)
         errors[index, fits] = _one_step_errors(*halves, given[fits], rank_tolerance)
-    counted = errors[np.isfinite(errors[:, fits]).all(axis=1)]
+    return errors
+
+
+def settle_delays(
+    errors: Floats, candidates: Iterable[int], rule: Literal["heldout", "training"] = "heldout"
+) -> DelayChoice:
+    """Choose the number of delays as :func:`choose_delays` does, from the errors of all networks.
+
+    Parameters
+    ----------
+    errors : (networks, candidates) float64
+        As :func:`delay_errors` gives them, a row a network.
+    candidates, rule
+        As in :func:`choose_delays`.
+
+    Examples
+    --------
+    >>> settle_delays(np.array([[0.5, 0.2, 0.3], [0.6, 0.3, 0.2]]), [1, 2, 3]).delays
+    2
+    """
+    given = _increasing(candidates)
+    fits = np.asarray(np.isfinite(errors).any(axis=0))
+    counted = errors[np.isfinite(errors[:, fits]).all(axis=1) & fits.any()]
     if not len(counted):
-        raise InputError("projected", "no network's activity varies", "leave dead networks out")
+        what = "no network's activity varies, or all delays are underdetermined"
+        raise InputError("projected", what, "leave dead networks out, give more trials or fewer components")
     mean = counted.mean(axis=0)
     error = np.full(len(given), np.nan)
     if len(counted) > 1:
@@ -443,5 +494,12 @@ def choose_delays(
     chosen = best
     if rule == "heldout":
         chosen = int(np.flatnonzero(mean <= mean[best] + np.nan_to_num(error[best]))[0])
-    status: tuple[FitStatus, ...] = tuple("ok" if fit else "underdetermined" for fit in fits)
+    status: tuple[FitStatus, ...] = tuple("ok" if fit else "underdetermined" for fit in fits.tolist())
     return DelayChoice(int(given[chosen]), given, errors, mean, error, rule, status)
+
+
+def _increasing(candidates: Iterable[int]) -> Ints:
+    given = np.unique(np.fromiter(candidates, dtype=np.int64))
+    if given.size == 0 or given[0] < 1:
+        raise InputError("candidates", f"{given.tolist()}", "give one or more delays of 1 or more")
+    return given

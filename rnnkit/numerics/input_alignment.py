@@ -24,7 +24,7 @@ from rnnkit.errors import InputError
 from rnnkit.numerics import orthogonal_search as local
 from rnnkit.numerics.alignment_bounds import spectral_bound
 from rnnkit.numerics.orthogonal_alignment import OrthogonalAlignment, align_orthogonal
-from rnnkit.numerics.threads import one_thread_each
+from rnnkit.numerics.threads import one_thread
 
 __all__ = ["align_driven", "driven_lower_bound"]
 
@@ -129,7 +129,7 @@ def align_driven(
         return search.run(first[share], second[share], alone.rotation[share])
 
     shares = [s for s in np.array_split(np.arange(len(first)), workers if search.device.type == "cpu" else 1) if s.size]
-    with one_thread_each(), ThreadPoolExecutor(workers) as pool:
+    with one_thread(), ThreadPoolExecutor(workers) as pool:
         found = [np.concatenate(parts) for parts in zip(*pool.map(one, shares), strict=True)]
     q, gradient, (searches, at_best, steps) = found[0], found[1], found[2].T
     reached = _distance(first, second, q)

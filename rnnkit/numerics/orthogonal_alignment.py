@@ -27,7 +27,7 @@ import torch
 
 from rnnkit.errors import InputError
 from rnnkit.numerics.orthogonal_population import Found, Search, distances, norms
-from rnnkit.numerics.threads import one_thread_each
+from rnnkit.numerics.threads import one_thread
 
 __all__ = ["OrthogonalAlignment", "align_orthogonal"]
 
@@ -176,7 +176,7 @@ def _shared(search: Search, a: Array, b: Array, workers: int) -> Found:
 
     if search.device.type != "cpu":
         return search.run(a, b)
-    with one_thread_each(), ThreadPoolExecutor(workers) as pool:
+    with one_thread(), ThreadPoolExecutor(workers) as pool:
         parts = list(pool.map(one, np.array_split(np.arange(len(a)), min(workers, len(a)))))
     return Found.together(parts)
 

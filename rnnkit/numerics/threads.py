@@ -1,33 +1,40 @@
-"""Threads of the linear algebra below numpy and scipy."""
+"""Linear algebra on one thread."""
 
 from __future__ import annotations
 
-import functools
-from contextlib import AbstractContextManager
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 
 import scipy.linalg  # noqa: F401 - loads the library whose threads are meant
+import torch
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["one_thread_each"]
+__all__ = ["one_thread"]
 
 
-@functools.cache
+@cache
 def _controller() -> ThreadpoolController:
     return ThreadpoolController()
 
 
-def one_thread_each() -> AbstractContextManager[Any]:
-    """Keep products of small matrices on the thread that calls them while the block lasts.
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Keep linear algebra on the thread that calls it while the block lasts.
 
-    Threads of their own make them slower, and many times slower when several callers want them at once.
+    Sums then come out the same, to the last bit, wherever they are taken; and threads of their own make products
+    of small matrices slower, many times slower when several callers want them at once.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> with one_thread_each():
-    ...     float(np.ones((2, 2)).dot(np.ones((2, 2))).sum())
-    8.0
+    >>> with one_thread():
+    ...     torch.get_num_threads()
+    1
     """
-    limited: AbstractContextManager[Any] = _controller().limit(limits=1, user_api="blas")
-    return limited
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with _controller().limit(limits=1, user_api="blas"):
+            yield
+    finally:
+        torch.set_num_threads(before)

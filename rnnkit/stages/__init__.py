@@ -21,6 +21,7 @@ __all__ = [
     "plan_networks",
     "rollout",
     "sample",
+    "sensitivity",
     "summary",
     "train",
 ]
@@ -36,6 +37,7 @@ _WHERE = {
     "plan_networks": "rnnkit.training.plans",
     "rollout": "rnnkit.stages.rollout",
     "sample": "rnnkit.stages.sample",
+    "sensitivity": "rnnkit.stages.sensitivity",
     "summary": "rnnkit.stages.rollout",
     "train": "rnnkit.stages.train",
 }

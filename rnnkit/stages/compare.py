@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import itertools
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
-from typing import Any
+import tempfile
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -14,101 +15,49 @@ from numpy.typing import NDArray
 
 from rnnkit.checkpoints import Checkpoint
 from rnnkit.errors import InputError
-from rnnkit.metrics import Metric, MetricOptions, Network, PairDistance, get_metric
-from rnnkit.models.ensembles import Run, run_networks
-from rnnkit.stages.evaluation import TaskChoice, check_inputs, flaw, same_task, sample_trials
-from rnnkit.tables import build, check_group_keys
-from rnnkit.tasks import Task
+from rnnkit.metrics import Metric, MetricOptions, get_metric
+from rnnkit.stages.bench import Study
+from rnnkit.stages.comparison import Comparison, Progress, Report, grouped
+from rnnkit.stages.crews import Cluster, Crew, Inline, Processes
+from rnnkit.stages.evaluation import TaskChoice
+from rnnkit.stages.kept import Kept
+from rnnkit.stages.pairs import pairs_of
+from rnnkit.stages.sources import Drive, Member, Source, as_source, drives, survey
+from rnnkit.tables import check_group_keys
 
-__all__ = ["compare"]
-
-#: Pairs solved in one batch: enough to fill a device, few enough to report progress.
-_BATCH = 64
-
-Progress = Callable[[int, int], None]
-
-
-def _groups(networks: Sequence[Checkpoint], within: Sequence[str]) -> dict[tuple[str, ...], list[int]]:
-    """Indices of the networks by their settings under the `within` keys."""
-    groups: dict[tuple[str, ...], list[int]] = {}
-    for index, network in enumerate(networks):
-        key = tuple(str(network.setting(name)) for name in within)
-        groups.setdefault(key, []).append(index)
-    return groups
+__all__ = ["Scale", "compare"]
 
 
-def _runs(
-    networks: Sequence[Checkpoint],
-    members: Sequence[int],
-    choice: TaskChoice,
-    inputs: NDArray[np.float32] | None,
-    trials: int,
-    seed: int,
-    options: MetricOptions,
-    ood: bool = False,
-) -> Iterator[tuple[int, NDArray[np.float32], Run, NDArray[np.float64]]]:
-    """Run a group's networks on the same trials: index, inputs, run and the outputs that the task scores."""
-    group = [networks[k] for k in members]
-    main, counted = None, None
-    if inputs is None:
-        task = _require_one_task(group, choice)
-        drawn = sample_trials(task, trials, seed, ood)
-        inputs, main = drawn.inputs[0], task.main_outputs
-        counted = None if drawn.mask is None else drawn.mask[0] > 0
-    check_inputs(group, inputs)
-    for run in run_networks(group, inputs, options.device):
-        outputs = run.outputs[..., :main]
-        scored = np.concatenate(outputs) if counted is None else outputs[counted]
-        yield members[run.index], inputs, run, scored
+@dataclass(frozen=True)
+class Scale:
+    """Who does the work, in how much room. No number in the table depends on it.
 
+    Attributes
+    ----------
+    workers : int
+        Processes on this computer; with 1, the work is done in this one.
+    scheduler : str or None
+        Address of a Dask scheduler, whose workers do the work instead.
+    memory : int
+        Bytes of networks' data in memory at once, shared by the workers.
+    cache : Path or None
+        Folder in which reductions are kept and found again; None for a temporary one.
+    """
 
-def _require_one_task(group: Sequence[Checkpoint], choice: TaskChoice) -> Task:
-    """Return the task that all networks of a group share."""
-    tasks: dict[tuple[str, str], tuple[Checkpoint, Task]] = {}
-    for network in group:
-        task = choice.of(network)
-        tasks.setdefault(same_task(task), (network, task))
-    if len(tasks) > 1:
-        first, second, *_ = (network.name for network, _ in tasks.values())
-        raise InputError(
-            f"{first}, {second}",
-            "have different tasks or task parameters",
-            "name one task with --task and -t, or compare --within what differs",
-        )
-    return next(iter(tasks.values()))[1]
+    workers: int = 1
+    scheduler: str | None = None
+    memory: int = 2 << 30
+    cache: Path | None = None
 
-
-def _settle(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
-
-
-def _row(
-    a: Checkpoint, b: Checkpoint, metric: Metric, found: PairDistance, seconds: float, keys: dict[str, str]
-) -> dict[str, Any]:
-    counts = {name: getattr(found, name) for name in ("starts", "starts_at_best", "size_a", "size_b")}
-    return {
-        "a": a.name,
-        "b": b.name,
-        "metric": metric.name,
-        **keys,
-        "distance": _settle(found.distance),
-        "lower_bound": _settle(found.lower_bound),
-        "status": found.status,
-        "seconds": seconds,
-        "level": metric.level,
-        "relative_distance": _settle(found.relative),
-        "per_parameter": _settle(found.per_parameter),
-        "converged": a.converged and b.converged,
-        **{name: None if value < 0 else value for name, value in counts.items()},
-    }
-
-
-def _pairs(groups: dict[tuple[str, ...], list[int]]) -> list[tuple[int, int]]:
-    return [pair for members in groups.values() for pair in itertools.combinations(members, 2)]
+    def crew(self, study: Study, threads: int = 1) -> Crew:
+        """Return those who do the work: this process, on its threads, unless there are others."""
+        if self.scheduler is not None:
+            return Cluster(study, self.scheduler)
+        return Inline(study, threads) if self.workers == 1 else Processes(study, self.workers)
 
 
 def compare(
-    networks: Sequence[Checkpoint],
+    networks: Sequence[Checkpoint | Source],
     metrics: Sequence[str] = ("dsa", "pif", "svcca"),
     choice: TaskChoice | None = None,
     *,
@@ -118,14 +67,20 @@ def compare(
     seed: int = 0,
     rates: bool = False,
     options: MetricOptions | None = None,
+    scale: Scale | None = None,
+    kept: Kept | None = None,
     progress: Progress | None = None,
-    report: Callable[[str, dict[str, Any]], None] | None = None,
+    report: Report | None = None,
 ) -> Iterator[pa.Table]:
     """Compare every pair of networks and yield rows as they come.
 
+    Networks are opened, run and reduced one at a time, pairs solved in tiles of a few networks with a few others:
+    memory does not grow with the number of networks, but for a line of notes on each.
+
     Parameters
     ----------
-    networks : sequence of Checkpoint
+    networks : sequence of Checkpoint or Source
+        Networks in memory, or what is opened when it is needed: checkpoint files and recordings.
     metrics : sequence of str
         Names in :data:`rnnkit.metrics.METRICS`.
     choice : TaskChoice, optional
@@ -139,6 +94,9 @@ def compare(
     rates : bool
         Compare phi(h) instead of h.
     options : MetricOptions, optional
+    scale : Scale, optional
+    kept : Kept, optional
+        Rows found done, and where rows are kept for later.
     progress : callable, optional
         Called with pairs done and pairs in all.
     report : callable, optional
@@ -147,81 +105,67 @@ def compare(
     Yields
     ------
     pyarrow.Table
-        Of schema `comparisons`. A network that cannot be run has rows with null distances.
+        Of schema `comparisons`: metric by metric, the pairs in the order of the networks. A network that cannot be
+        run has rows with null distances.
 
     Raises
     ------
     InputError
-        With fewer than two networks, networks of different inputs or tasks, or none that is sound.
+        With fewer than two networks, networks of different inputs or tasks, or none that is sound; when a metric
+        of weights is asked of recordings, or what is kept is of another run.
     """
     chosen = [get_metric(name) for name in metrics]
-    options = options or MetricOptions(seed=seed)
+    options, scale, kept = options or MetricOptions(seed=seed), scale or Scale(), kept or Kept()
     check_group_keys("comparisons", within)
-    if inputs is not None and any(metric.needs_ood for metric in chosen):
-        raise InputError("--inputs", "has no out-of-distribution trials", "leave it out, or the metrics -ood")
-    groups = _groups(networks, within)
-    pairs = _pairs(groups)
-    if not pairs:
-        what = f"{len(networks)} network{'s' * (len(networks) != 1)} in {len(groups)} group{'s' * (len(groups) != 1)}"
+    sources = tuple(as_source(network) for network in networks)
+    members = survey(sources, within, choice or TaskChoice())
+    driven = _checked(members, chosen, choice or TaskChoice(), inputs, trials, seed)
+    settings = {"trials": len(inputs) if inputs is not None else trials, "rates": rates}
+    comparison = Comparison(members, driven, chosen, tuple(within), options, settings, kept, progress, report)
+    with ExitStack() as stack:
+        folder = scale.cache
+        if folder is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rnnkit-")))
+        # On a graphics processor, batches follow one another.
+        threads = options.threads if options.device.type == "cpu" else 1
+        study = Study(
+            uuid.uuid4().hex,
+            sources,
+            tuple(member.digest for member in members),
+            driven,
+            tuple(metric.name for metric in chosen),
+            rates,
+            replace(options, threads=1),
+            folder,
+            scale.memory // max(1, scale.workers),
+        )
+        crew = scale.crew(study, threads)
+        stack.callback(crew.close)
+        yield from comparison.rows(crew, study.memory)
+
+
+def _checked(
+    members: Sequence[Member],
+    metrics: Sequence[Metric],
+    choice: TaskChoice,
+    inputs: NDArray[np.float32] | None,
+    trials: int,
+    seed: int,
+) -> tuple[Drive | None, ...]:
+    """Return the trials of each network; refuse what cannot be compared."""
+    groups = grouped(members)
+    if not pairs_of(groups):
+        what = f"{len(members)} network{'s' * (len(members) != 1)} in {len(groups)} group{'s' * (len(groups) != 1)}"
         raise InputError("networks", what, "give at least two networks that agree in the --within settings")
-    flaws = [flaw(network) for network in networks]
-    sound = [k for k, status in enumerate(flaws) if status is None]
-    choice = choice or TaskChoice()
-    if inputs is None and choice.name is None:
-        for members in groups.values():
-            doing = [networks[k] for k in members if networks[k].task is not None]
-            if doing:
-                _require_one_task(doing, choice)
-    if not sound:
-        raise InputError(networks[0].name, f"tensor '{networks[0].bad_tensor()}' holds NaN or infinity", "mend it")
-    ready = {k: Network(networks[k]) for k in sound}
-    usable = [held for members in groups.values() if (held := [k for k in members if flaws[k] is None])]
-    if any(metric.needs_activity for metric in chosen):
-        for members in usable:
-            driven: NDArray[np.float64] | None = None  # one copy for the group
-            for k, given, run, outputs in _runs(networks, members, choice, inputs, trials, seed, options):
-                driven = given.astype(np.float64) if driven is None else driven
-                ready[k] = Network(networks[k], run.rates if rates else run.hidden, driven, outputs)
-    if any(metric.needs_ood for metric in chosen):
-        for members in usable:
-            for k, _, _, outputs in _runs(networks, members, choice, None, trials, seed, options, ood=True):
-                ready[k] = replace(ready[k], outputs_ood=outputs)
-    for k in list(sound):
-        activity = ready[k].activity
-        if activity is not None and not np.isfinite(activity).all():
-            flaws[k] = "diverged"
-            sound.remove(k)
-    place = {index: position for position, index in enumerate(sound)}
-    done, total = 0, len(pairs) * len(chosen)
-    keys = {k: dict(zip(within, key, strict=True)) for key, members in groups.items() for k in members}
-    good = [pair for pair in pairs if flaws[pair[0]] is None and flaws[pair[1]] is None]
-    bad = [pair for pair in pairs if flaws[pair[0]] is not None or flaws[pair[1]] is not None]
-    # All metrics are prepared before the first row is out: what one of them refuses leaves no half table.
-    entering = [ready[k] for k in sound]
-    prepared_all = [metric.prepare(entering, options) if good else None for metric in chosen]
-    if report is not None and good:
-        for metric, prepared in zip(chosen, prepared_all, strict=True):
-            report(metric.name, metric.parameters(prepared))
-    for metric, prepared in zip(chosen, prepared_all, strict=True):
-        rows = []
-        for i, j in bad:
-            found = PairDistance(float("nan"), flaws[i] or flaws[j] or "")
-            rows.append(_row(networks[i], networks[j], metric, found, 0.0, keys[i]))
-        if rows:
-            yield build("comparisons", rows, within)
-            done += len(rows)
-        if not good:
-            continue
-        for first in range(0, len(good), _BATCH):
-            batch = good[first : first + _BATCH]
-            started = time.perf_counter()
-            found_all = metric.distances(prepared, [(place[i], place[j]) for i, j in batch], options)
-            seconds = (time.perf_counter() - started) / len(batch)
-            rows = [
-                _row(networks[i], networks[j], metric, found, seconds, keys[i])
-                for (i, j), found in zip(batch, found_all, strict=True)
-            ]
-            done += len(batch)
-            if progress is not None:
-                progress(done, total)
-            yield build("comparisons", rows, within)
+    recorded = next((member.name for member in members if member.recorded is not None), None)
+    for metric in metrics:
+        if recorded is not None and not metric.activity_alone:
+            what = f"{metric.name} needs more than activity, and {recorded} is a recording"
+            raise InputError("--metric", what, "leave it out: dsa, svcca and other metrics of activity remain")
+    if inputs is not None and any(metric.needs_ood for metric in metrics):
+        raise InputError("--inputs", "has no out-of-distribution trials", "leave it out, or the metrics that need them")
+    found = drives(members, choice, inputs, trials, seed, any(m.needs_activity or m.needs_ood for m in metrics))
+    if all(member.flaw is not None for member in members):
+        what = str(members[0].flaw).partition(":")[2]
+        raise InputError(members[0].name, f"tensor '{what}' holds NaN or infinity", "mend it")
+    return found

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from rnnkit.cli.main import app
+from rnnkit.journal import Journal
 from tests.conftest import QUICK, edit_weights, folder_state, run_cli
 
 NETWORK = "ckpts/flipflop-vanilla-n8-s0.safetensors"
@@ -95,6 +96,16 @@ def desk(ensemble, tables, tmp_path, monkeypatch) -> Path:
     np.savez(bad / "five.npz", inputs=np.zeros((2, 3, 5)))
     np.savez(bad / "two.npz", a=np.zeros((2, 3, 2)), b=np.zeros((2, 3, 2)))
     np.savez(bad / "text.npz", inputs=np.full((2, 3, 2), "x"))
+    np.savez(tmp_path / "two.npz", a=np.ones((2, 8, 2)), b=np.ones((2, 8, 3)))
+    journal = Journal(tmp_path / "cut.csv.part")
+    journal.begin({"run": {"version": "0"}, "state": {}})
+    journal.add(0, [])
+    journal.close()
+    (tmp_path / "odd.csv.part").write_text("a,b\n")
+    (tmp_path / "pairs.csv").write_text(
+        "a,b,metric,distance,lower_bound,status,starts,starts_at_best,seconds,level,relative_distance,per_parameter,"
+        "size_a,size_b,converged\nx,y,pif,1,0,converged,1,1,1,weights,1,1,2,2,true\n"
+    )
     np.save(bad / "bare.npy", np.zeros((2, 3, 2)))
     for name in ("comparisons", "summary", "sample"):
         shutil.copy(tmp_path / f"{name}.parquet", bad / f"{name}-cut.parquet")
@@ -341,6 +352,50 @@ CASES = [
     Case("compare ckpts -o new.csv --basis fourier", "fourier", "known: "),
     Case("compare ckpts -o new.csv --match units", "units", "known: "),
     Case("compare ckpts -o new.csv --metric behaviour-ood --inputs sample.parquet", "--inputs", "leave it out"),
+    Case("compare ckpts -o new.csv --metric pif --sensitivity s.csv", "--sensitivity", "add dsa"),
+    Case("compare ckpts -o new.csv --sensitivity s.txt", "s.txt", "names no format"),
+    Case("compare ckpts -o new.csv --grid-delays 1,2", "--grid-delays", "add --sensitivity"),
+    Case("compare ckpts -o new.csv --sensitivity s.csv --grid-components 1,x", "--grid-components", "1,x"),
+    Case("compare -o new.csv", "CKPT", "--activity"),
+    *[Case(f"compare ckpts -o new.csv --memory {size}", "--memory", size) for size in ("much", "0G", "-1G", "2X")],
+    Case("compare ckpts -o new.csv --memory 1K", "--memory", "networks of"),
+    Case("compare ckpts -o new.csv --workers 0", "--workers"),
+    Case("compare ckpts -o new.csv --cache good.pt/new", "good.pt/new", "cannot be written"),
+    Case(
+        "compare ckpts -o new.csv --scheduler tcp://127.0.0.1:1", "--scheduler tcp://127.0.0.1:1", "no scheduler there"
+    ),
+    Case("compare ckpts -o new.csv --scheduler nowhere:x", "--scheduler nowhere:x"),
+    Case("compare ckpts -o new.csv --resume missing.parquet", "missing.parquet", "no such table"),
+    Case("compare ckpts -o new.csv --resume empty", "empty", "is a folder"),
+    Case("compare ckpts -o new.csv --resume summary.parquet", "summary.parquet", "expected comparisons"),
+    Case("compare ckpts -o new.csv --resume bad/comparisons-cut.parquet", "comparisons-cut", "no readable Parquet"),
+    Case("compare ckpts -o new.csv --resume bad/null-a.parquet", "'a'", "no value"),
+    Case("compare ckpts -o new.csv --resume pairs.csv", "pairs.csv", "does not say which networks"),
+    Case("compare ckpts -o new.csv --resume comparisons.parquet", "comparisons.parquet", "trials 5"),
+    Case("compare ckpts -o new.csv --metric svcca --rates --trials 5 --resume comparisons.parquet", "rates False"),
+    Case("compare ckpts -o new.csv --trials 5 --seed 9 --resume comparisons.parquet", "no two of these networks"),
+    Case("compare ckpts -o cut.csv", "cut.csv.part", "add --resume cut.csv"),
+    Case("compare ckpts -o cut.csv --resume cut.csv", "cut.csv.part", "another run"),
+    Case("compare ckpts -o new.csv --resume cut.csv", "cut.csv.part", "give -o cut.csv"),
+    Case("compare ckpts -o odd.csv", "odd.csv.part", "is no part of a table"),
+    *[
+        Case(f"compare -o new.csv --metric dsa --activity {rest}", names, says)
+        for rest, names, says in [
+            ("missing.npz", "missing.npz", "no such file"),
+            ("empty", "empty", "is a folder"),
+            ("bad/objects.npz two.npz", "bad/objects.npz", "no readable array"),
+            ("bad/flat.npz two.npz", "bad/flat.npz", "(3, 4)"),
+            ("bad/text.npz two.npz", "bad/text.npz", "<U1"),
+            ("bad/text.csv", "bad/text.csv", "neither .npz nor .parquet"),
+            ("summary.parquet", "'trial'", "missing"),
+            ("bad/sample-cut.parquet", "sample-cut", "no readable Parquet"),
+            ("two.npz two.npz", "two.npz", "two of the name"),
+            ("arrays.npz", "arrays.npz", "(trials, steps, units)"),
+            ("two.npz --metric pif", "pif", "is a recording"),
+            ("bad/five.npz", "1 network", "at least two"),
+            ("two.npz bad/five.npz", "--delay", "give one"),
+        ]
+    ],
     *[Case(f"compare ckpts -o new.csv {option} 0", option) for option in ("--delay", "--max-delay", "--starts")],
     # degeneracy
     *[

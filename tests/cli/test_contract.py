@@ -223,8 +223,11 @@ def test_a_failure_midway_leaves_nothing(name, line, tmp_path, monkeypatch):
 
     monkeypatch.setattr(TableWriter, "write", fail)
     done = run_cli(*line(words), "-o", tmp_path / "t.csv")
-    assert (done.code, done.out, done.err) == (130, b"", f"rnnkit {words[0]}: interrupted\n")
-    assert folder_state(tmp_path) == {"t.csv": b"before"}
+    hint = " (the same command with --resume goes on)" if name == "compare" else ""
+    assert (done.code, done.out, done.err) == (130, b"", f"rnnkit {words[0]}: interrupted{hint}\n")
+    state = folder_state(tmp_path)
+    assert (state.pop("t.csv.part", None) is not None) == bool(hint)
+    assert state == {"t.csv": b"before"}
     assert not run_cli(*line(words)).out.endswith(b"PAR1")
 
 

@@ -1,6 +1,7 @@
 """Every option has an effect: each is changed here, and the effect seen."""
 
 import json
+import resource
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,10 @@ def files(_: Outcome, folder: Path) -> object:
     return sorted(path.name for path in folder.glob("out/*"))
 
 
+def grid(_: Outcome, folder: Path) -> object:
+    return (folder / "out/s.csv").read_text()
+
+
 def tensors(_: Outcome, folder: Path) -> object:
     (path,) = folder.glob("out/*.safetensors")
     network = load_native(path)
@@ -72,6 +77,11 @@ def text(done: Outcome, _: Path) -> object:
 
 def threads(_: Outcome, folder: Path) -> object:
     return (folder / "threads").read_text()
+
+
+def processes(_: Outcome, folder: Path) -> object:
+    """Whether other processes did some of the work."""
+    return float((folder / "children").read_text()) > 0
 
 
 def code(done: Outcome, _: Path) -> object:
@@ -94,6 +104,7 @@ AUXILIARY = f"{DELAYED} -t auxiliary=true"
 ROLLOUT = "rollout ckpts -q"
 COMPARE = "compare ckpts --metric svcca --trials 6 -q"
 DSA = "compare ckpts/flipflop-vanilla-n8-s[01].safetensors --metric dsa --trials 8 --starts 2 -q"
+SENSITIVITY = f"{DSA} --delay 2 --components 2 --sensitivity out/s.csv"
 IMPORT = "import net.pt -o out -q"
 ARRAYS = "import net.npz -o out -q --model leaky --array recurrent.weight=W --array input.weight=U"
 DEGENERACY = "degeneracy --include-unconverged"
@@ -186,6 +197,20 @@ EFFECTS: dict[tuple[str, str], Effect] = {
     ("rollout", "device"): Effect(f"{ROLLOUT} --device cpu", f"{ROLLOUT} --device cuda:99", code),
     ("rollout", "threads"): Effect(f"{ROLLOUT} --threads 1", f"{ROLLOUT} --threads 2", threads, rows),
     ("compare", "checkpoints"): Effect(COMPARE, f"{COMPARE} current", rows),
+    ("compare", "activity"): Effect(COMPARE, f"{COMPARE} --activity rollout.parquet --trials 3", rows),
+    ("compare", "sensitivity"): Effect(f"{DSA} --delay 1", f"{DSA} --delay 1 --sensitivity out/s.csv", files, rows),
+    ("compare", "grid_components"): Effect(SENSITIVITY, f"{SENSITIVITY} --grid-components 1,2", grid),
+    ("compare", "grid_delays"): Effect(SENSITIVITY, f"{SENSITIVITY} --grid-delays 1,3", grid),
+    ("compare", "workers"): Effect(COMPARE, f"{COMPARE} --workers 2", processes, rows),
+    ("compare", "scheduler"): Effect(COMPARE, f"{COMPARE} --scheduler tcp://127.0.0.1:1", code),
+    ("compare", "memory"): Effect(COMPARE, f"{COMPARE} --memory 1K", code),
+    ("compare", "cache"): Effect(COMPARE, f"{COMPARE} --cache out", files, rows),
+    ("compare", "resume"): Effect(
+        f"{COMPARE} -o t.parquet ; {COMPARE}",
+        f"{COMPARE} -o t.parquet ; {COMPARE[:-3]} --resume t.parquet",
+        lambda done, _: "using its rows" in done.err,
+        rows,
+    ),
     ("compare", "metric"): Effect(COMPARE, f"{COMPARE} --metric pif", rows),
     ("compare", "within"): Effect(f"{COMPARE} current", f"{COMPARE} current --within model", rows),
     ("compare", "task"): Effect(COMPARE, f"{COMPARE} --task flipflop -t bits=2", rows),
@@ -285,10 +310,12 @@ def run(line: str, folder: Path, name: str) -> tuple[Outcome, Path]:
     for path in folder.iterdir():
         if path != own and not path.name.startswith("run-"):
             (own / path.name).symlink_to(path)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(own)
         for part in line.split(" ; "):
             done = run_cli(*part.split())
+    (own / "children").write_text(str(resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before))
     (own / "threads").write_text(str(torch.get_num_threads()))
     return done, own
 

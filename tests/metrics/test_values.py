@@ -4,6 +4,7 @@ import itertools
 import warnings
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
@@ -370,7 +371,7 @@ def test_input_dsa_of_groups_with_different_inputs():
         for seed in (0, 1)
     ]
     options = MetricOptions(delay=1, components=2, starts=2)
-    (table,) = compare(nets, ["input-dsa"], within=["bits"], trials=TRIALS, options=options)
+    table = pa.concat_tables(compare(nets, ["input-dsa"], within=["bits"], trials=TRIALS, options=options))
     (alone,) = compare(nets[:2], ["input-dsa"], trials=TRIALS, options=options)
     assert table.num_rows == 2
     assert table["distance"][0].as_py() == pytest.approx(alone["distance"][0].as_py(), rel=1e-9)
@@ -403,7 +404,7 @@ def test_a_definition_in_words_and_a_level(name):
 def test_only_what_is_asked_for_is_run(monkeypatch):
     import importlib
 
-    stage = importlib.import_module("rnnkit.stages.compare")
+    stage = importlib.import_module("rnnkit.stages.sources")
     drawn = []
     original = stage.sample_trials
     monkeypatch.setattr(stage, "sample_trials", lambda *a: drawn.append(a[3]) or original(*a))
