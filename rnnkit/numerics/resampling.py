@@ -11,7 +11,7 @@ deviation over sqrt(n) is again its error. Intervals take Student's quantile wit
 Hall's correction for the skewness of the contributions (:func:`skewed_interval`). Standard deviations and
 ratios are taken on the scale of their logarithm, correlations on that of their inverse hyperbolic tangent,
 without the correction. Percentile bootstrap intervals are there on request: they are too narrow for fewer
-than about fifty networks. benchmarks/coverage.py measures both.
+than about fifty networks. benchmarks/interval_coverage.py measures both.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ def test_a_difference_has_the_errors_of_both():
 
 @pytest.mark.parametrize("n", [(8, 8), (8, 20)])
 def test_groups_without_a_difference_seldom_differ(n):
-    """Wide margins: benchmarks/coverage.py has 1,000 runs, more populations and sizes."""
+    """Wide margins: benchmarks/interval_coverage.py has 1,000 runs, more populations and sizes."""
     rng = np.random.default_rng(3)
     found, held = {"distances": [], "spreads": []}, {"distances": [], "spreads": []}
     for _ in range(200):

@@ -70,7 +70,7 @@ def test_skewed_interval_inverts_halls_transformation():
     ],
 )
 def test_intervals_of_eight_networks_hold_the_truth(statistic, draw, truth, least):
-    """Wide margins: benchmarks/coverage.py has 1,000 runs, more laws and sizes."""
+    """Wide margins: benchmarks/interval_coverage.py has 1,000 runs, more laws and sizes."""
     rng = np.random.default_rng(13)
     held = [r.ci_low <= truth <= r.ci_high for r in (statistic(draw(rng)) for _ in range(300))]
     assert least <= np.mean(held) <= 0.99

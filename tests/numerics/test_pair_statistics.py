@@ -74,7 +74,7 @@ def test_error_over_networks_exceeds_the_naive_error_over_pairs_by_about_sqrt_n(
 
 
 def test_intervals_cover_the_planted_mean():
-    """Wide margins: benchmarks/coverage.py has 1,000 runs, more populations and sizes."""
+    """Wide margins: benchmarks/interval_coverage.py has 1,000 runs, more populations and sizes."""
     rng = np.random.default_rng(6)
     covered = {"jackknife": 0, "bootstrap": 0, "pairs": 0}
     for _ in range(200):
