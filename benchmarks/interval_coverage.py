@@ -1,6 +1,6 @@
 """How often the 95 % intervals of `degeneracy` hold the truth, and how often its tests find a difference that is none.
 
-``python benchmarks/interval_coverage.py [--runs 1000]`` prints the tables of docs/degeneracy.md, in a few minutes. A run
+``python benchmarks/interval_coverage.py [--runs 1000]`` prints the tables of docs/degeneracy.md. A run
 draws networks from a population whose mean distance, standard deviation or correlation is known, or two groups
 that have it in common. With 1,000 runs, a share of .95 has a standard error of .007.
 """
