@@ -55,7 +55,7 @@ def check_output(out: Path | None, form: str | None, option: str = "--out") -> t
 def show(tables: Iterable[pa.Table]) -> set[str]:
     """Print the first rows as text; return the statuses seen.
 
-    On a terminal, columns that do not fit are left out, last ones first, `status` kept.
+    Columns without a value are left out, and on a terminal those that do not fit, last ones first, `status` kept.
     """
     from rich.console import Console
     from rich.table import Table
@@ -70,6 +70,7 @@ def show(tables: Iterable[pa.Table]) -> set[str]:
             held += [_cell(value) for value in part.column(name).slice(0, _SHOWN - len(held)).to_pylist()]
         total += part.num_rows
     talk.close_bar()
+    cells = {name: held for name, held in cells.items() if set(held) != {"-"}} or cells
     # Where there is no terminal to fit, nothing is left out or folded.
     console = Console() if sys.stdout.isatty() else Console(width=200)
     if sys.stdout.isatty():
