@@ -150,7 +150,7 @@ _COMPARISONS = Schema(
         Column("metric", "string", "", "name of the distance"),
         Column("distance", "float64", "see the metric", "the distance, as the paper defines it", True),
         Column("lower_bound", "float64", "as distance", "no alignment can give less", True),
-        Column("status", "string", "", "`optimal`, `converged`, `exact`, or why there is no number"),
+        Column("status", "string", "", "`optimal`, `converged`, `exact`, `reference`, or why there is no number"),
         Column("starts", "int64", "", "starts of the solver", True),
         Column("starts_at_best", "int64", "", "how many of them reached the distance reported", True),
         Column("seconds", "float64", "s", "the pair's share of the solver's time"),

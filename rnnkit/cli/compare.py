@@ -98,6 +98,15 @@ def run(
     match: Annotated[
         str, typer.Option("--match", metavar="WHAT", help="pif: weights (recurrent), or io (input and readout too).")
     ] = "weights",
+    solver: Annotated[
+        str,
+        typer.Option(
+            "--solver",
+            metavar="NAME",
+            help="rnnkit; or, as published, dsa-metric (dsa, dsa-angular) or qc-procrustes (pif, pif-initial). "
+            "Other metrics are as usual.",
+        ),
+    ] = "rnnkit",
     seed: Seed = 0,
     device: Device = "auto",
     threads: Threads = None,
@@ -152,7 +161,9 @@ def run(
     from rnnkit.stages.evaluation import TaskChoice
 
     where, count = choose_device(device), set_threads(threads)
-    options = MetricOptions(seed, variance, components, delay, delay_by, max_delay, basis, starts, match, where, count)
+    options = MetricOptions(
+        seed, variance, components, delay, delay_by, max_delay, basis, starts, match, solver, where, count
+    )
     networks = find_all(checkpoints) if checkpoints else []
     recordings = find_recordings(activity or [], [network.name for network in networks])
     compared: list[Checkpoint | Source] = [*networks, *recordings]

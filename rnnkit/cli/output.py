@@ -22,7 +22,9 @@ _FORMATS = ("parquet", "csv", "jsonl")
 _SHOWN = 20
 
 #: Statuses of rows that are what they should be.
-GOOD = frozenset({"ok", "optimal", "converged", "exact", "budget", "training", "imported", "rank_deficient"})
+GOOD = frozenset(
+    {"ok", "optimal", "converged", "exact", "budget", "training", "imported", "rank_deficient", "reference"}
+)
 
 
 def check_output(out: Path | None, form: str | None, option: str = "--out") -> tuple[Path | None, str]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 
-from rnnkit.errors import unknown_name
+from rnnkit.errors import InputError, unknown_name
 from rnnkit.metrics.base import Each, Metric, MetricOptions, Network, PairDistance, Reduction, acting_weights
+from rnnkit.numerics.reference_solvers import PACKAGES, require_package
 
 __all__ = [
     "METRICS",
+    "SOLVERS",
     "Each",
     "Metric",
     "MetricOptions",
@@ -16,8 +19,12 @@ __all__ = [
     "PairDistance",
     "Reduction",
     "acting_weights",
+    "check_solver",
     "get_metric",
 ]
+
+#: Whose solvers there are.
+SOLVERS = ("rnnkit", *PACKAGES)
 
 METRICS: dict[str, str] = {
     "dsa": "rnnkit.metrics.dsa:Dsa",
@@ -49,3 +56,28 @@ def get_metric(name: str) -> Metric:
     module, _, member = METRICS[name].partition(":")
     metric: Metric = getattr(import_module(module), member)()
     return metric
+
+
+def check_solver(options: MetricOptions, metrics: Sequence[Metric]) -> None:
+    """Refuse a solver that is unknown, has no part in these metrics or their options, or is not installed.
+
+    Raises
+    ------
+    InputError
+
+    Examples
+    --------
+    >>> check_solver(MetricOptions(solver="rnnkit"), [get_metric("svcca")])
+    """
+    name = options.solver
+    if name not in SOLVERS:
+        raise unknown_name("--solver", name, SOLVERS, "solver")
+    if name == "rnnkit":
+        return
+    if all(metric.solver(options) != name for metric in metrics):
+        taking = ", ".join(metric for metric in METRICS if name in get_metric(metric).solvers)
+        what = f"{name} has no part in {', '.join(metric.name for metric in metrics)}"
+        raise InputError("--solver", what, f"it is for {taking}")
+    if name == "qc-procrustes" and options.match != "weights":
+        raise InputError("--match", f"{options.match} is more than qc-procrustes can match", "leave it out")
+    require_package(name)

@@ -63,6 +63,8 @@ class MetricOptions:
         Starts of the solvers; None for each solver's own number.
     match : str
         What `pif` compares: `weights`, the recurrent ones alone, or `io`, input and readout weights and biases too.
+    solver : str
+        `rnnkit`, or the package whose solver replaces ours in the metrics that name it (:attr:`Metric.solvers`).
     device : torch.device
     threads : int
     """
@@ -76,6 +78,7 @@ class MetricOptions:
     basis: str = "whitened"
     starts: int | None = None
     match: str = "weights"
+    solver: str = "rnnkit"
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     threads: int = 1
 
@@ -136,7 +139,10 @@ class Metric(ABC):
     needs_ood : bool
         Whether they are to be run on the task's out-of-distribution trials.
     uses : tuple of str or None
-        The options that a distance depends on, apart from those that :meth:`common` settles; None for all.
+        The options that a distance depends on, apart from `solver` and those that :meth:`common` settles; None for
+        all.
+    solvers : tuple of str
+        The packages that can take the place of our solver.
     """
 
     name: ClassVar[str]
@@ -145,6 +151,11 @@ class Metric(ABC):
     needs_activity: ClassVar[bool]
     needs_ood: ClassVar[bool] = False
     uses: ClassVar[tuple[str, ...] | None] = None
+    solvers: ClassVar[tuple[str, ...]] = ()
+
+    def solver(self, options: MetricOptions) -> str:
+        """Return whose solver this metric's distances are by."""
+        return options.solver if options.solver in self.solvers else "rnnkit"
 
     @property
     def activity_alone(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,9 @@ from rnnkit.errors import InputError
 from rnnkit.metrics.base import Each, Metric, MetricOptions, Network, PairDistance, Reduction
 from rnnkit.numerics.dmd import delay_errors, fit_operators, principal_components, settle_delays
 from rnnkit.numerics.orthogonal_alignment import OrthogonalAlignment, align_orthogonal
+from rnnkit.numerics.reference_solvers import STARTS, dsa_metric_rotations
 
-__all__ = ["Dsa", "Operators", "pair_distances"]
+__all__ = ["Dsa", "Operators", "by_dsa_metric", "pair_distances"]
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,7 @@ class Dsa(Metric):
     definition = "min over Q in O(n) of |A - Q B Q^T|_F; relative: the same of A / |A|_F and B / |B|_F"
     needs_activity = True
     uses = ("basis", "starts", "seed")
+    solvers: ClassVar[tuple[str, ...]] = ("dsa-metric",)
 
     def common(self, each: Each, options: MetricOptions) -> dict[str, Any]:
         """Choose dimension and delay, for the converged networks if there are any."""
@@ -205,11 +207,45 @@ class Dsa(Metric):
         """Return the distance of each pair of operators, (pairs, size, size) both."""
         extra: dict[str, Any] = {} if options.starts is None else {"starts": options.starts}
         found = align_orthogonal(a, b, seed=options.seed, device=options.device, workers=options.threads, **extra)
+        if self.solver(options) == "dsa-metric":
+            found = by_dsa_metric(a, b, found, options.seed)
         return pair_distances(a, b, found.rotation @ b @ found.rotation.mT, found)
 
     def chosen(self, common: Mapping[str, Any], statuses: Sequence[str]) -> dict[str, Any]:
         """Return components, delays, how the delay was chosen, and how many operators lack rank."""
         return {**common, "rank_deficient": list(statuses).count("rank_deficient")}
+
+
+def by_dsa_metric(
+    a: NDArray[np.float64], b: NDArray[np.float64], found: OrthogonalAlignment, seed: int
+) -> OrthogonalAlignment:
+    """Put dsa-metric's rotations in the place of ours; the lower bounds remain.
+
+    Parameters
+    ----------
+    a, b : (pairs, n, n) float64
+    found : OrthogonalAlignment
+        Ours, of the same pairs.
+    seed : int
+
+    Returns
+    -------
+    OrthogonalAlignment
+        Distances evaluated at the package's rotations in float64, of the operators as they are; status `reference`,
+        or `no_reference` where it has none.
+    """
+    rotation = dsa_metric_rotations(a, b, seed=seed)
+    distance = np.linalg.norm(a - rotation @ b @ rotation.mT, axis=(1, 2))
+    status = np.where(np.isfinite(distance), "reference", "no_reference")
+    return replace(
+        found,
+        distance=distance,
+        rotation=rotation,
+        status=np.where(found.status == "invalid", "invalid", status),
+        starts=np.full_like(found.starts, STARTS["dsa-metric"]),
+        starts_at_best=np.full_like(found.starts, -1),  # it keeps the better one's end alone
+        iterations=np.full_like(found.iterations, -1),
+    )
 
 
 def pair_distances(

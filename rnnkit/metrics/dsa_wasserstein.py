@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +22,7 @@ class DsaWasserstein(Dsa):
         "min over matchings of sqrt(mean |lambda_i - mu_i|^2), the eigenvalues of the operators A and B of dsa: "
         "the root of the score 'wasserstein' of dsa-metric"
     )
+    solvers: ClassVar[tuple[str, ...]] = ()
 
     def between(self, a: NDArray[np.float64], b: NDArray[np.float64], options: MetricOptions) -> list[PairDistance]:
         """Match the eigenvalues of each pair, exactly."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ class InputDsa(Dsa):
         "min over Q in O(n) of sqrt(|A1 - Q A2 Q^T|_F^2 + |B1 - Q B2|_F^2), x(t + 1) = A x(t) + B u fitted by least "
         "squares on states and inputs jointly; relative: the same of (A, B) divided by sqrt(|A|_F^2 + |B|_F^2)"
     )
+    solvers: ClassVar[tuple[str, ...]] = ()
 
     @property
     def activity_alone(self) -> bool:

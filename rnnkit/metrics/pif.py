@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import numpy as np
 
 from rnnkit.checkpoints import Checkpoint
 from rnnkit.metrics.base import MetricOptions, PairDistance
 from rnnkit.metrics.weights import UnitWeights, WeightMetric, unit_weights
-from rnnkit.numerics.permutation_matching import match_permutation
+from rnnkit.numerics.permutation_matching import PermutationMatch, match_permutation
+from rnnkit.numerics.reference_solvers import STARTS, qc_procrustes_permutations
 
 __all__ = ["Pif", "PifInitial"]
 
@@ -22,6 +26,7 @@ class Pif(WeightMetric):
         "relative: divided by sqrt(|W1|^2 + |W2|^2); per parameter: divided by the number of entries"
     )
     uses = ("match", "starts", "seed")
+    solvers: ClassVar[tuple[str, ...]] = ("qc-procrustes",)
 
     def take(self, checkpoint: Checkpoint, options: MetricOptions) -> UnitWeights:
         """Return the recurrent weights, with those of input and readout if `options.match` is `io`."""
@@ -40,6 +45,8 @@ class Pif(WeightMetric):
             workers=options.threads,
             **extra,
         )
+        if self.solver(options) == "qc-procrustes":
+            found = _by_qc_procrustes(a, b, found)
         units = a.recurrent.shape[-1]
         return [
             PairDistance(
@@ -55,6 +62,27 @@ class Pif(WeightMetric):
             )
             for k, (distance, norm) in enumerate(zip(found.distance, (a.squares() + b.squares()) ** 0.5, strict=True))
         ]
+
+
+def _by_qc_procrustes(a: UnitWeights, b: UnitWeights, found: PermutationMatch) -> PermutationMatch:
+    """Put qc-procrustes' permutations in the place of ours; the lower bounds remain. It matches one matrix only."""
+    distance = np.full(len(found.distance), np.nan)
+    permutation = np.full_like(found.permutation, -1)
+    if a.recurrent.shape[1] == 1:
+        first, second = a.recurrent[:, 0], b.recurrent[:, 0]
+        permutation = qc_procrustes_permutations(first, second)
+        for k in np.flatnonzero(permutation[:, 0] >= 0):
+            distance[k] = np.linalg.norm(first[k] - second[k][permutation[k]][:, permutation[k]])
+    status = np.where(np.isfinite(distance), "reference", "no_reference")
+    return replace(
+        found,
+        distance=distance,
+        permutation=permutation,
+        status=np.where(found.status == "invalid", "invalid", status),
+        starts=np.full_like(found.starts, STARTS["qc-procrustes"]),
+        starts_at_best=np.full_like(found.starts_at_best, -1),
+        iterations=np.full_like(found.iterations, -1),
+    )
 
 
 class PifInitial(Pif):

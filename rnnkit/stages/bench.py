@@ -21,7 +21,7 @@ __all__ = ["Bench", "Study", "perform"]
 
 #: Options that say where and how fast, not what.
 _PLACE = ("device", "threads")
-_SOLVER = ("starts", "seed")
+_SOLVER = ("solver", "starts", "seed")
 
 Commons = Mapping[str, Mapping[str, Any]]
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from rnnkit.checkpoints import Checkpoint
 from rnnkit.errors import InputError
-from rnnkit.metrics import Metric, MetricOptions, get_metric
+from rnnkit.metrics import Metric, MetricOptions, check_solver, get_metric
 from rnnkit.stages.bench import Study
 from rnnkit.stages.comparison import Comparison, Progress, Report, grouped
 from rnnkit.stages.crews import Cluster, Crew, Inline, Processes
@@ -112,10 +112,12 @@ def compare(
     ------
     InputError
         With fewer than two networks, networks of different inputs or tasks, or none that is sound; when a metric
-        of weights is asked of recordings, or what is kept is of another run.
+        of weights is asked of recordings, what is kept is of another run, or the solver asked for is unknown,
+        missing, or has no part in the metrics.
     """
     chosen = [get_metric(name) for name in metrics]
     options, scale, kept = options or MetricOptions(seed=seed), scale or Scale(), kept or Kept()
+    check_solver(options, chosen)
     check_group_keys("comparisons", within)
     sources = tuple(as_source(network) for network in networks)
     members = survey(sources, within, choice or TaskChoice())

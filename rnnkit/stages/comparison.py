@@ -155,7 +155,8 @@ class Comparison:
                 found: Mapping[str, Any] = metric.settled(prepared.commons.get(metric.name, {}))
                 used = {key: options[key] for key in metric.uses}
             else:
-                found, used = prepared.chosen.get(metric.name, {}), options
+                found, used = prepared.chosen.get(metric.name, {}), dict(options)
+            used["solver"] = metric.solver(self.options)
             metrics[metric.name] = {**used, **found, **(self.settings if metric.needs_activity else {})}
         return {
             "metrics": metrics,

@@ -36,7 +36,10 @@ class Earlier:
         if not note:
             raise InputError(where, "does not say which networks it is of", "give a Parquet table written by compare")
         self._where = where
-        self._metrics: Mapping[str, Mapping[str, Any]] = note["metrics"]
+        # A table from before there was a choice is by our solver.
+        self._metrics: Mapping[str, Mapping[str, Any]] = {
+            name: {"solver": "rnnkit", **identity} for name, identity in note["metrics"].items()
+        }
         self._networks: Mapping[str, str] = note["networks"]
         self._driven: Mapping[str, str] = note["driven"]
         self._rows: dict[tuple[str, str, str], dict[str, Any]] = {}

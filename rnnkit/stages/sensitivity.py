@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from rnnkit.checkpoints import Checkpoint
 from rnnkit.errors import InputError
-from rnnkit.metrics import MetricOptions
+from rnnkit.metrics import MetricOptions, get_metric
 from rnnkit.stages.compare import compare
 from rnnkit.stages.sources import Source
 from rnnkit.tables import build
@@ -66,6 +66,7 @@ def sensitivity(
     rows_of = sorted({*(grid_components or around(components)), components})
     columns = sorted({*(grid_delays or around(delays)), delays})
     options = options or MetricOptions()
+    options = replace(options, solver=get_metric("dsa").solver(options))
 
     def matrix(k: int, d: int) -> tuple[NDArray[np.float64], set[str]]:
         there = replace(options, components=k, delay=d)

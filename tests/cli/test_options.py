@@ -229,6 +229,9 @@ EFFECTS: dict[tuple[str, str], Effect] = {
     ("compare", "basis"): Effect(f"{DSA} --delay 1", f"{DSA} --delay 1 --basis pc", column("distance")),
     ("compare", "starts"): Effect(f"{DSA} --delay 1", f"{DSA} --delay 1 --starts 40", column("starts")),
     ("compare", "match"): Effect(f"{COMPARE} --metric pif", f"{COMPARE} --metric pif --match io", column("distance")),
+    ("compare", "solver"): Effect(
+        f"{COMPARE} --metric pif,svcca", f"{COMPARE} --metric pif,svcca --solver qc-procrustes", column("status")
+    ),
     ("compare", "device"): Effect(f"{COMPARE} --device cpu", f"{COMPARE} --device cuda:99", code),
     ("compare", "threads"): Effect(f"{COMPARE} --threads 1", f"{COMPARE} --threads 2", threads, rows),
     ("degeneracy", "comparisons"): Effect(
@@ -322,6 +325,8 @@ def run(line: str, folder: Path, name: str) -> tuple[Outcome, Path]:
 
 @pytest.mark.parametrize("key", EFFECTS, ids=" ".join)
 def test_the_option_has_an_effect(key, desk):
+    if key == ("compare", "solver"):
+        pytest.importorskip("procrustes")
     effect = EFFECTS[key]
     without, given = run(effect.without, desk, "run-without"), run(effect.given, desk, "run-given")
     if effect.see is not code:
