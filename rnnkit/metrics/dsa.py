@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from rnnkit.errors import InputError
 from rnnkit.metrics.base import Each, Metric, MetricOptions, Network, PairDistance, Reduction
-from rnnkit.numerics.dmd import delay_errors, fit_operators, principal_components, settle_delays
+from rnnkit.numerics.delays import delay_errors, settle_delays
+from rnnkit.numerics.dmd import fit_operators, principal_components
 from rnnkit.numerics.orthogonal_alignment import OrthogonalAlignment, align_orthogonal
 from rnnkit.numerics.reference_solvers import STARTS, dsa_metric_rotations
 

@@ -7,7 +7,6 @@ ensemble; alignment of the operators is another module's work.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,17 +18,16 @@ from scipy.linalg import lapack
 from rnnkit.errors import InputError
 
 __all__ = [
-    "DelayChoice",
     "Operators",
     "PrincipalComponents",
-    "choose_delays",
     "delay_embed",
-    "delay_errors",
     "fit_operators",
+    "four_axes",
     "leading_directions",
+    "one_step_errors",
     "principal_components",
-    "settle_delays",
     "solve_normal",
+    "underdetermined",
 ]
 
 Floats = NDArray[np.float64]
@@ -67,7 +65,7 @@ class PrincipalComponents:
         float64; `components` is by default the largest of `counts`. An `InputError` is raised if no network
         varies, or more components are asked for than there are units.
         """
-        activity = _four_axes("hidden", hidden)
+        activity = four_axes("hidden", hidden)
         common = int(self.counts.max()) if components is None else components
         if not 1 <= common <= self.axes.shape[-1]:
             what = f"{common} components of networks of {self.axes.shape[-1]} units"
@@ -108,32 +106,8 @@ class Operators:
     status: tuple[FitStatus, ...]
 
 
-@dataclass(frozen=True)
-class DelayChoice:
-    """The number of delays chosen for all networks, and the errors it was chosen by.
-
-    Attributes
-    ----------
-    delays : int
-    candidates : (candidates,) int64
-    errors : (networks, candidates) float64
-        One-step error of the newest block over its variance; NaN for underdetermined candidates.
-    mean, standard_error : (candidates,) float64
-        Over the networks that vary; the standard error is NaN with a single one.
-    rule : str
-    status : tuple of str, one a candidate
-    """
-
-    delays: int
-    candidates: Ints
-    errors: Floats
-    mean: Floats
-    standard_error: Floats
-    rule: Literal["heldout", "training"]
-    status: tuple[FitStatus, ...]
-
-
-def _four_axes(name: str, array: ArrayLike) -> Floats:
+def four_axes(name: str, array: ArrayLike) -> Floats:
+    """Return (networks, trials, steps, k) float64, or refuse."""
     values = np.asarray(array, dtype=np.float64)
     if values.ndim != 4 or values.size == 0:
         raise InputError(name, f"shape {values.shape}", "give (networks, trials, steps, units), none empty")
@@ -170,7 +144,7 @@ def principal_components(hidden: ArrayLike, variance: float = 0.99) -> Principal
         raise InputError("variance", f"{variance} is not a share", "give a number above 0, at most 1")
     # Constant float32 activity differs from its mean by rounding only: that is not variance.
     precision = float(np.finfo(np.result_type(np.asarray(hidden).dtype, np.float32)).eps)
-    activity = _four_axes("hidden", hidden)
+    activity = four_axes("hidden", hidden)
     networks, _, _, units = activity.shape
     mean = activity.mean(axis=(1, 2))
     covariance = np.empty((networks, units, units))
@@ -210,14 +184,15 @@ def delay_embed(x: ArrayLike, delays: int) -> Floats:
     >>> delay_embed(np.arange(4.0).reshape(1, 1, 4, 1), 2)[0, 0].tolist()
     [[1.0, 0.0], [2.0, 1.0], [3.0, 2.0]]
     """
-    states = _four_axes("x", x)
+    states = four_axes("x", x)
     steps = states.shape[2]
     if not 1 <= delays <= steps:
         raise InputError("delays", f"{delays} delays in trials of {steps} steps", "give 1 to the steps of a trial")
     return np.concatenate([states[:, :, delays - 1 - i : steps - i] for i in range(delays)], axis=-1)
 
 
-def _underdetermined(shape: tuple[int, ...], delays: int) -> bool:
+def underdetermined(shape: tuple[int, ...], delays: int) -> bool:
+    """Return whether an operator of so many delays has more unknowns than half the rows to fit it."""
     _, trials, steps, k = shape
     return k * delays >= trials * (steps - delays) / 2
 
@@ -244,7 +219,7 @@ def solve_normal(gram: Floats, cross: Floats, tolerance: float) -> Floats:
     return np.asarray(np.linalg.pinv(gram, rtol=tolerance**2, hermitian=True) @ cross)
 
 
-def _one_step_errors(fit: Floats, score: Floats, delays: Ints, tolerance: float) -> Floats:
+def one_step_errors(fit: Floats, score: Floats, delays: Ints, tolerance: float) -> Floats:
     """Fit the newest block on the trials of `fit` for each of `delays`; the errors on those of `score`.
 
     `fit` and `score` are one network's, (1, trials, steps, k); `delays` increases. Each fit takes all its
@@ -313,7 +288,7 @@ def fit_operators(
     >>> fit_operators(x, basis="pc").operator[0].round(6).tolist()
     [[0.9, 0.2], [-0.2, 0.8]]
     """
-    states = _four_axes("projected", projected)
+    states = four_axes("projected", projected)
     if basis not in ("whitened", "pc"):
         raise InputError("basis", f"unknown basis {basis!r}", "give 'whitened' or 'pc'")
     networks, trials, steps, k = states.shape
@@ -325,7 +300,7 @@ def fit_operators(
     rank = np.zeros(networks, dtype=np.int64)
     status: list[FitStatus] = ["underdetermined"] * networks
     # A Hankel matrix takes tens of MB and its factors tens of ms, so networks follow one another.
-    for index in range(0 if _underdetermined(states.shape, delays) else networks):
+    for index in range(0 if underdetermined(states.shape, delays) else networks):
         state = states[index : index + 1]
         operator[index], training[index], rank[index] = _fit(state, delays, basis, rank_tolerance)
         if rank[index] == 0:
@@ -334,7 +309,7 @@ def fit_operators(
         status[index] = "ok" if rank[index] == size else "rank_deficient"
         if trials > 1:
             halves = state[:, ::2], state[:, 1::2]
-            heldout[index] = _one_step_errors(*halves, np.array([delays]), rank_tolerance)[0]
+            heldout[index] = one_step_errors(*halves, np.array([delays]), rank_tolerance)[0]
     return Operators(operator, training, heldout, rank, size, k, delays, rows, basis, tuple(status))
 
 
@@ -376,130 +351,3 @@ def _fit(state: Floats, delays: int, basis: str, tolerance: float) -> tuple[Floa
     operator = np.zeros((size, size))
     operator[:rank, :rank] = forward
     return operator, error, rank
-
-
-def choose_delays(
-    projected: ArrayLike,
-    candidates: Iterable[int] = range(1, 31),
-    rule: Literal["heldout", "training"] = "heldout",
-    rank_tolerance: float = RANK_TOLERANCE,
-) -> DelayChoice:
-    """Choose one number of delays for all networks by the one-step error of the newest block.
-
-    ``heldout``: fitted to the even trials, scored on the odd ones; the smallest candidate whose mean over
-    networks is within one standard error (over networks) of the best, the best itself with one network.
-    ``training``: fitted and scored on all trials, the lowest mean. That is the paper's rule (appendix I.1)
-    and ends at the largest candidate, since more delays always fit their own rows better.
-
-    The error is the squared residual over the variance of the newest block alone: over the whole embedded
-    vector it would fall as 1/d, the older blocks being copies. Every candidate is fitted to all its rows
-    and scored on the steps that all of them can predict (from the largest delay on). Candidates whose size
-    is at least half the rows of the whole set are skipped as ``underdetermined``.
-
-    Parameters
-    ----------
-    projected : (networks, trials, steps, components)
-    candidates, rule
-        As above.
-    rank_tolerance : float
-        As in :func:`fit_operators`.
-
-    Raises
-    ------
-    InputError
-        If no candidate is determined, no network varies, or ``heldout`` is given a single trial.
-
-    Examples
-    --------
-    >>> x = np.zeros((3, 10, 40, 1))
-    >>> noise = np.random.default_rng(0).normal(size=x.shape)
-    >>> for t in range(2, 40):
-    ...     x[:, :, t] = 1.2 * x[:, :, t - 1] - 0.5 * x[:, :, t - 2] + noise[:, :, t]
-    >>> choose_delays(x, range(1, 11)).delays, choose_delays(x, range(1, 11), "training").delays
-    (2, 10)
-    """
-    errors = delay_errors(projected, candidates, rule, rank_tolerance)
-    return settle_delays(errors, candidates, rule)
-
-
-def delay_errors(
-    projected: ArrayLike,
-    candidates: Iterable[int],
-    rule: Literal["heldout", "training"] = "heldout",
-    rank_tolerance: float = RANK_TOLERANCE,
-) -> Floats:
-    """Return the errors that :func:`choose_delays` chooses by; each network's are its own.
-
-    Parameters
-    ----------
-    projected : (networks, trials, steps, components)
-    candidates, rule, rank_tolerance
-        As in :func:`choose_delays`.
-
-    Returns
-    -------
-    (networks, candidates) float64
-        By increasing candidate; NaN where it is underdetermined, or the network does not vary.
-
-    Examples
-    --------
-    >>> delay_errors(np.random.default_rng(0).normal(size=(2, 6, 20, 1)), [1, 2, 500]).shape
-    (2, 3)
-    """
-    states = _four_axes("projected", projected)
-    if rule not in ("heldout", "training"):
-        raise InputError("rule", f"unknown rule {rule!r}", "give 'heldout' or 'training'")
-    if rule == "heldout" and states.shape[1] < 2:
-        raise InputError("projected", "a single trial", "the held-out rule splits trials: give two or more")
-    given = _increasing(candidates)
-    fits = np.array([not _underdetermined(states.shape, int(delays)) for delays in given])
-    errors = np.full((len(states), len(given)), np.nan)
-    if not fits.any():
-        return errors
-    for index in np.flatnonzero(states.any(axis=(1, 2, 3))):
-        state = states[index : index + 1]
-        halves = (state[:, ::2], state[:, 1::2]) if rule == "heldout" else (state, state)
-        errors[index, fits] = _one_step_errors(*halves, given[fits], rank_tolerance)
-    return errors
-
-
-def settle_delays(
-    errors: Floats, candidates: Iterable[int], rule: Literal["heldout", "training"] = "heldout"
-) -> DelayChoice:
-    """Choose the number of delays as :func:`choose_delays` does, from the errors of all networks.
-
-    Parameters
-    ----------
-    errors : (networks, candidates) float64
-        As :func:`delay_errors` gives them, a row a network.
-    candidates, rule
-        As in :func:`choose_delays`.
-
-    Examples
-    --------
-    >>> settle_delays(np.array([[0.5, 0.2, 0.3], [0.6, 0.3, 0.2]]), [1, 2, 3]).delays
-    2
-    """
-    given = _increasing(candidates)
-    fits = np.asarray(np.isfinite(errors).any(axis=0))
-    counted = errors[np.isfinite(errors[:, fits]).all(axis=1) & fits.any()]
-    if not len(counted):
-        what = "no network's activity varies, or all delays are underdetermined"
-        raise InputError("projected", what, "leave dead networks out, give more trials or fewer components")
-    mean = counted.mean(axis=0)
-    error = np.full(len(given), np.nan)
-    if len(counted) > 1:
-        error = counted.std(axis=0, ddof=1) / np.sqrt(len(counted))
-    best = int(np.nanargmin(mean))
-    chosen = best
-    if rule == "heldout":
-        chosen = int(np.flatnonzero(mean <= mean[best] + np.nan_to_num(error[best]))[0])
-    status: tuple[FitStatus, ...] = tuple("ok" if fit else "underdetermined" for fit in fits.tolist())
-    return DelayChoice(int(given[chosen]), given, errors, mean, error, rule, status)
-
-
-def _increasing(candidates: Iterable[int]) -> Ints:
-    given = np.unique(np.fromiter(candidates, dtype=np.int64))
-    if given.size == 0 or given[0] < 1:
-        raise InputError("candidates", f"{given.tolist()}", "give one or more delays of 1 or more")
-    return given

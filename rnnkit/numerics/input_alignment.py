@@ -22,15 +22,15 @@ import torch
 
 from rnnkit.errors import InputError
 from rnnkit.numerics import orthogonal_search as local
-from rnnkit.numerics.alignment_bounds import spectral_bound
+from rnnkit.numerics.alignment_bounds import EPS, spectral_bound
 from rnnkit.numerics.orthogonal_alignment import OrthogonalAlignment, align_orthogonal
+from rnnkit.numerics.orthogonal_population import norms, second_first
 from rnnkit.numerics.threads import one_thread
 
 __all__ = ["align_driven", "driven_lower_bound"]
 
 Array = npt.NDArray[np.float64]
 
-_EPS = float(np.finfo(np.float64).eps)
 _CHUNK = 1 << 17  # matrix entries per batched array of a search
 _POLISHED = 4  # candidates searched to the end
 _GAIN = 1e-6  # slope of a step at which a search in float32 ends
@@ -111,7 +111,7 @@ def align_driven(
     # Powers of two scale exactly, and keep squares of extreme entries in range.
     size = np.maximum(np.abs(x[valid]).max((1, 2)), np.abs(y[valid]).max((1, 2)))
     scale = np.exp2(np.floor(np.log2(np.where(size > 0, size, 1.0))))
-    swap = _second_first(x[valid], y[valid])[:, None, None]
+    swap = second_first(x[valid], y[valid])[:, None, None]
     scaled = x[valid] / scale[:, None, None], y[valid] / scale[:, None, None]
     first, second = np.where(swap, scaled[1], scaled[0]), np.where(swap, scaled[0], scaled[1])
     alone = align_orthogonal(
@@ -136,7 +136,7 @@ def align_driven(
     bound[valid] = np.minimum(driven_lower_bound(first, second, n, alone.lower_bound), reached) * scale
     rotation[valid], distance[valid] = np.where(swap, q.mT, q), reached * scale
     status[valid] = np.where(gradient <= _STATIONARY, "converged", "budget")
-    rounding = 32 * x.shape[-1] * _EPS * _norms(first, second) * scale
+    rounding = 32 * x.shape[-1] * EPS * norms(first, second) * scale
     status[valid[distance[valid] - bound[valid] <= rounding]] = "optimal"
     counts[:, valid] = searches + alone.starts, at_best, steps + alone.iterations
     return OrthogonalAlignment(distance, rotation, bound, status, *counts)
@@ -174,8 +174,8 @@ def driven_lower_bound(x: Array, y: Array, n: int, recurrent: Array) -> Array:
     if not first.shape[2]:
         return recurrent
     gap = np.linalg.svd(first, compute_uv=False) - np.linalg.svd(second, compute_uv=False)
-    drive = np.maximum(np.linalg.norm(gap, axis=1) - 8 * x.shape[-1] * _EPS * _norms(first, second), 0.0)
-    return np.asarray(np.maximum(np.hypot(recurrent, drive) * (1 - 4 * _EPS), whole), dtype=np.float64)
+    drive = np.maximum(np.linalg.norm(gap, axis=1) - 8 * x.shape[-1] * EPS * norms(first, second), 0.0)
+    return np.asarray(np.maximum(np.hypot(recurrent, drive) * (1 - 4 * EPS), whole), dtype=np.float64)
 
 
 def _square(operator: Array, drive: Array, name: str) -> Array:
@@ -187,18 +187,6 @@ def _square(operator: Array, drive: Array, name: str) -> Array:
         raise InputError(f"drive_{name}", f"shape {drive.shape}", f"give {operator.shape[:2]} rows and the inputs")
     wide = np.concatenate([operator, drive], axis=2)
     return np.pad(wide, ((0, 0), (0, drive.shape[2]), (0, 0)))
-
-
-def _second_first(x: Array, y: Array) -> npt.NDArray[np.bool_]:
-    """Return which pairs to solve as (y, x): by a spectrum that rotation moves only by rounding, then by entries."""
-    keys = [np.concatenate([np.linalg.eigvalsh((z + z.mT) / 2), z.reshape(len(z), -1)], axis=1) for z in (x, y)]
-    differs = keys[0] != keys[1]
-    rows, place = np.arange(len(x)), differs.argmax(1)
-    return np.asarray(differs.any(1) & (keys[1][rows, place] < keys[0][rows, place]), dtype=np.bool_)
-
-
-def _norms(x: Array, y: Array) -> Array:
-    return np.asarray(np.linalg.norm(x, axis=(1, 2)) + np.linalg.norm(y, axis=(1, 2)))
 
 
 def _distance(x: Array, y: Array, q: Array) -> Array:

@@ -15,7 +15,7 @@ import torch
 from rnnkit.numerics import orthogonal_search as local
 from rnnkit.numerics.alignment_bounds import EPS, LARGEST, semidefinite_bound, spectral_bound
 
-__all__ = ["Found", "Search", "distances", "meets", "norms"]
+__all__ = ["Found", "Search", "distances", "meets", "norms", "second_first"]
 
 Array = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -102,7 +102,7 @@ class Search:
     def run(self, a: Array, b: Array) -> Found:
         """Search, and bound from below what a search can reach."""
         pairs = len(a)
-        swap = _second_first(a, b)[:, None, None]
+        swap = second_first(a, b)[:, None, None]
         first, second = np.where(swap, b, a), np.where(swap, a, b)
         bound = spectral_bound(first, second)
         basis_a, basis_b = (local.intrinsic_basis(torch.as_tensor(z)).numpy() for z in (first, second))
@@ -214,7 +214,7 @@ def meets(distance: Array, bound: Array, a: Array, b: Array) -> npt.NDArray[np.b
         return np.asarray(distance - bound <= 32 * a.shape[-1] * EPS * norms(a, b))
 
 
-def _second_first(a: Array, b: Array) -> npt.NDArray[np.bool_]:
+def second_first(a: Array, b: Array) -> npt.NDArray[np.bool_]:
     """Return which pairs to solve as (b, a), so that both orders of a pair are one problem.
 
     By the spectrum of the symmetric part, which a change of basis moves only by rounding; entries decide ties.

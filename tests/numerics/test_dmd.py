@@ -5,7 +5,8 @@ import pytest
 from scipy.stats import ortho_group
 
 from rnnkit.errors import InputError
-from rnnkit.numerics.dmd import choose_delays, delay_embed, fit_operators, principal_components
+from rnnkit.numerics.delays import choose_delays
+from rnnkit.numerics.dmd import delay_embed, fit_operators, principal_components
 from tests.oracles.delay_regression import embed_row, one_step_error
 
 
