@@ -95,6 +95,15 @@ def run(
     starts: Annotated[
         int | None, typer.Option("--starts", min=1, help="Starts of the solvers.", show_default=False)
     ] = None,
+    bound_steps: Annotated[
+        int | None,
+        typer.Option(
+            "--bound-steps",
+            min=0,
+            help="Steps towards the lower bound of dsa: some hundreds prove small operators' distances optimal.",
+            show_default=False,
+        ),
+    ] = None,
     match: Annotated[
         str, typer.Option("--match", metavar="WHAT", help="pif: weights (recurrent), or io (input and readout too).")
     ] = "weights",
@@ -162,7 +171,19 @@ def run(
 
     where, count = choose_device(device), set_threads(threads)
     options = MetricOptions(
-        seed, variance, components, delay, delay_by, max_delay, basis, starts, match, solver, where, count
+        seed=seed,
+        variance=variance,
+        components=components,
+        delay=delay,
+        delay_by=delay_by,
+        max_delay=max_delay,
+        basis=basis,
+        starts=starts,
+        bound_steps=bound_steps,
+        match=match,
+        solver=solver,
+        device=where,
+        threads=count,
     )
     networks = find_all(checkpoints) if checkpoints else []
     recordings = find_recordings(activity or [], [network.name for network in networks])

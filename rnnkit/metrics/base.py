@@ -61,6 +61,8 @@ class MetricOptions:
         `whitened` or `pc`.
     starts : int or None
         Starts of the solvers; None for each solver's own number.
+    bound_steps : int or None
+        Steps towards the lower bound of `dsa`; None for the solver's own number.
     match : str
         What `pif` compares: `weights`, the recurrent ones alone, or `io`, input and readout weights and biases too.
     solver : str
@@ -77,6 +79,7 @@ class MetricOptions:
     max_delay: int = 30
     basis: str = "whitened"
     starts: int | None = None
+    bound_steps: int | None = None
     match: str = "weights"
     solver: str = "rnnkit"
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
@@ -143,6 +146,8 @@ class Metric(ABC):
         all.
     solvers : tuple of str
         The packages that can take the place of our solver.
+    reduction : str
+        The metric whose reductions it shares; empty for its own.
     """
 
     name: ClassVar[str]
@@ -152,6 +157,7 @@ class Metric(ABC):
     needs_ood: ClassVar[bool] = False
     uses: ClassVar[tuple[str, ...] | None] = None
     solvers: ClassVar[tuple[str, ...]] = ()
+    reduction: ClassVar[str] = ""
 
     def solver(self, options: MetricOptions) -> str:
         """Return whose solver this metric's distances are by."""
@@ -168,7 +174,10 @@ class Metric(ABC):
         return self.level in ("representation", "behaviour")
 
     def common(self, each: Each, options: MetricOptions) -> dict[str, Any]:
-        """Choose what is common to all networks, in as many passes as it takes; plain values."""
+        """Choose what is common to all networks, in as many passes as it takes; plain values.
+
+        Metrics that inherit one such method share what it chooses.
+        """
         return {}
 
     def settled(self, common: Mapping[str, Any]) -> dict[str, Any]:

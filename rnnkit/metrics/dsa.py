@@ -145,7 +145,7 @@ class Dsa(Metric):
     level = "dynamics"
     definition = "min over Q in O(n) of |A - Q B Q^T|_F; relative: the same of A / |A|_F and B / |B|_F"
     needs_activity = True
-    uses = ("basis", "starts", "seed")
+    uses = ("basis", "starts", "bound_steps", "seed")
     solvers: ClassVar[tuple[str, ...]] = ("dsa-metric",)
 
     def common(self, each: Each, options: MetricOptions) -> dict[str, Any]:
@@ -206,7 +206,8 @@ class Dsa(Metric):
 
     def between(self, a: NDArray[np.float64], b: NDArray[np.float64], options: MetricOptions) -> list[PairDistance]:
         """Return the distance of each pair of operators, (pairs, size, size) both."""
-        extra: dict[str, Any] = {} if options.starts is None else {"starts": options.starts}
+        given = {"starts": options.starts, "bound_steps": options.bound_steps}
+        extra: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
         found = align_orthogonal(a, b, seed=options.seed, device=options.device, workers=options.threads, **extra)
         if self.solver(options) == "dsa-metric":
             found = by_dsa_metric(a, b, found, options.seed)

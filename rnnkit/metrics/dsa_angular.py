@@ -28,6 +28,7 @@ class DsaAngular(Dsa):
     """Angle between the networks' linear forward operators, up to rotation and scale."""
 
     name = "dsa-angular"
+    reduction = "dsa"
     definition = "min over Q in O(n) of arccos(<A, Q B Q^T> / (|A|_F |B|_F)), the operators A and B of dsa"
 
     def between(self, a: NDArray[np.float64], b: NDArray[np.float64], options: MetricOptions) -> list[PairDistance]:

@@ -18,6 +18,7 @@ class DsaWasserstein(Dsa):
     """Distance of the eigenvalues of the networks' linear forward operators."""
 
     name = "dsa-wasserstein"
+    reduction = "dsa"
     definition = (
         "min over matchings of sqrt(mean |lambda_i - mu_i|^2), the eigenvalues of the operators A and B of dsa: "
         "the root of the score 'wasserstein' of dsa-metric"

@@ -21,7 +21,7 @@ __all__ = ["Bench", "Study", "perform"]
 
 #: Options that say where and how fast, not what.
 _PLACE = ("device", "threads")
-_SOLVER = ("solver", "starts", "seed")
+_SOLVER = ("solver", "starts", "bound_steps", "seed")
 
 Commons = Mapping[str, Mapping[str, Any]]
 
@@ -134,7 +134,8 @@ class Bench:
 
     def _reduction(self, metric: Metric, index: int, common: Mapping[str, Any]) -> Reduction | None:
         """Return a network's reduction: from memory, from disk, or made now; None if its activity is not finite."""
-        held = self._recent.get((metric.name, index))
+        place = (metric.reduction or metric.name, index)
+        held = self._recent.get(place)
         if held is not None:
             return held
         key = self._key(metric, index, common)
@@ -144,7 +145,7 @@ class Bench:
             if not finite or held is None:
                 return None
             self._folder.save(key, held)
-        self._recent.put((metric.name, index), held)
+        self._recent.put(place, held)
         return held
 
     def _key(self, metric: Metric, index: int, common: Mapping[str, Any]) -> str:
@@ -154,7 +155,7 @@ class Bench:
         drive = self.study.drives[index]
         return content_key(
             network=self.study.digests[index],
-            metric=metric.name,
+            metric=metric.reduction or metric.name,
             common=metric.settled(common),
             options=options,
             trials=drive.key if drive is not None and (metric.needs_activity or metric.needs_ood) else "",

@@ -105,8 +105,12 @@ def prepare(
     passes = _Passes(crew, [k for k in sound if k not in found.flaws])
     try:
         if before is None:
+            shared: dict[Any, dict[str, Any]] = {}
             for metric in metrics:
-                found.commons[metric.name] = metric.common(passes.each, options) if metric.reduces() else {}
+                method = type(metric).common
+                if metric.reduces() and method not in shared:
+                    shared[method] = metric.common(passes.each, options)
+                found.commons[metric.name] = shared[method] if metric.reduces() else {}
             if any(metric.needs_activity and not metric.reduces() for metric in metrics):
                 passes.each(None)
         reduced = passes.reduce(found.commons, needed) if any(metric.reduces() for metric in metrics) else []

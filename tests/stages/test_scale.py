@@ -95,6 +95,13 @@ def test_what_the_cache_is_asked_by(tmp_path):
     assert table(NETS[:3], ("dsa",), scale=Scale(cache=tmp_path)).equals(table(NETS[:3], ("dsa",)))
 
 
+def test_metrics_of_the_same_operators_share_them(tmp_path):
+    apart = [table(NETS[:3], (name,)) for name in ("dsa", "dsa-angular", "dsa-wasserstein")]
+    found = table(NETS[:3], ("dsa", "dsa-angular", "dsa-wasserstein"), scale=Scale(cache=tmp_path))
+    assert len(list(tmp_path.rglob("*.npz"))) == 3
+    assert found.equals(pa.concat_tables(apart))
+
+
 def test_reductions_are_kept_whole_or_not_at_all(tmp_path):
     folder = ReductionFolder(tmp_path)
     folder.save("ab12", Reduction({"x": np.arange(3.0), "empty": np.zeros((4, 0))}, "odd"))
