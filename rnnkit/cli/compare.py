@@ -95,15 +95,9 @@ def run(
     starts: Annotated[
         int | None, typer.Option("--starts", min=1, help="Starts of the solvers.", show_default=False)
     ] = None,
-    bound_steps: Annotated[
-        int | None,
-        typer.Option(
-            "--bound-steps",
-            min=0,
-            help="Steps towards the lower bound of dsa: some hundreds prove small operators' distances optimal.",
-            show_default=False,
-        ),
-    ] = None,
+    bound: Annotated[
+        str, typer.Option("--bound", metavar="EFFORT", help="Lower bounds of dsa: spectra, quick, or full (slow).")
+    ] = "quick",
     match: Annotated[
         str, typer.Option("--match", metavar="WHAT", help="pif: weights (recurrent), or io (input and readout too).")
     ] = "weights",
@@ -136,6 +130,7 @@ def run(
     for option, value, known in (
         ("--delay-by", delay_by, ("heldout", "training")),
         ("--basis", basis, ("whitened", "pc")),
+        ("--bound", bound, ("spectra", "quick", "full")),
         ("--match", match, ("weights", "io")),
     ):
         if value not in known:
@@ -179,7 +174,7 @@ def run(
         max_delay=max_delay,
         basis=basis,
         starts=starts,
-        bound_steps=bound_steps,
+        bound=bound,
         match=match,
         solver=solver,
         device=where,

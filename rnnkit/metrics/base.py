@@ -61,8 +61,8 @@ class MetricOptions:
         `whitened` or `pc`.
     starts : int or None
         Starts of the solvers; None for each solver's own number.
-    bound_steps : int or None
-        Steps towards the lower bound of `dsa`; None for the solver's own number.
+    bound : str
+        Effort for the lower bound of `dsa`: `spectra`, `quick` or `full`.
     match : str
         What `pif` compares: `weights`, the recurrent ones alone, or `io`, input and readout weights and biases too.
     solver : str
@@ -79,7 +79,7 @@ class MetricOptions:
     max_delay: int = 30
     basis: str = "whitened"
     starts: int | None = None
-    bound_steps: int | None = None
+    bound: str = "quick"
     match: str = "weights"
     solver: str = "rnnkit"
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))

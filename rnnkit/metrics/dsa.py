@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from rnnkit.errors import InputError
 from rnnkit.metrics.base import Each, Metric, MetricOptions, Network, PairDistance, Reduction
+from rnnkit.numerics.alignment_bounds import Effort
 from rnnkit.numerics.delays import delay_errors, settle_delays
 from rnnkit.numerics.dmd import fit_operators, principal_components
 from rnnkit.numerics.orthogonal_alignment import OrthogonalAlignment, align_orthogonal
@@ -145,7 +146,7 @@ class Dsa(Metric):
     level = "dynamics"
     definition = "min over Q in O(n) of |A - Q B Q^T|_F; relative: the same of A / |A|_F and B / |B|_F"
     needs_activity = True
-    uses = ("basis", "starts", "bound_steps", "seed")
+    uses = ("basis", "starts", "bound", "seed")
     solvers: ClassVar[tuple[str, ...]] = ("dsa-metric",)
 
     def common(self, each: Each, options: MetricOptions) -> dict[str, Any]:
@@ -206,9 +207,11 @@ class Dsa(Metric):
 
     def between(self, a: NDArray[np.float64], b: NDArray[np.float64], options: MetricOptions) -> list[PairDistance]:
         """Return the distance of each pair of operators, (pairs, size, size) both."""
-        given = {"starts": options.starts, "bound_steps": options.bound_steps}
-        extra: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-        found = align_orthogonal(a, b, seed=options.seed, device=options.device, workers=options.threads, **extra)
+        extra: dict[str, Any] = {} if options.starts is None else {"starts": options.starts}
+        effort = cast(Effort, options.bound)
+        found = align_orthogonal(
+            a, b, bound=effort, seed=options.seed, device=options.device, workers=options.threads, **extra
+        )
         if self.solver(options) == "dsa-metric":
             found = by_dsa_metric(a, b, found, options.seed)
         return pair_distances(a, b, found.rotation @ b @ found.rotation.mT, found)

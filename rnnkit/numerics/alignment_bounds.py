@@ -4,7 +4,7 @@ Two are known, of which the larger is taken (:func:`spectral_bound`): Hoffman & 
 skew parts, and Mirsky (1960) on the singular values. They compare spectra one by one and say little about operators
 that differ in how their parts lie to each other.
 
-The third (:func:`semidefinite_bound`) is a dual of the alignment itself. For symmetric S and T let
+The others are duals of the alignment itself. For symmetric S and T let
 
 .. math:: \mathcal{M}(X) = A X B^\top + A^\top X B - S X - X T,
 
@@ -13,34 +13,157 @@ a symmetric operator on matrices, with largest eigenvalue :math:`\lambda`. For o
 
 .. math:: 2 \langle A, Q B Q^\top \rangle \le \mathrm{tr} S + \mathrm{tr} T + n \lambda(S, T)
 
-whatever S and T are. The least right-hand side is a semidefinite programme (the relaxation of the rank-one
-matrix :math:`\mathrm{vec} Q\, \mathrm{vec} Q^\top` to a positive one with the same partial traces), and on operators
-of trained networks it comes close to the alignment, often to equality. At a stationary Q, in the basis where it is
-the identity, equality asks for :math:`S + T = A B^\top + A^\top B`, symmetric there; only :math:`D = (S - T)/2` is
-left to find. It is lowered by subgradient steps of Polyak's length towards the value 0 that equality has, with the
-leading eigenvectors from a block of conjugate directions that is carried along.
+whatever S and T are. The least right-hand side is a semidefinite programme, which comes close to the alignment on
+operators of trained networks, often to equality. :func:`programme_bound` solves it
+(:mod:`rnnkit.numerics.alignment_programme`). :func:`descent_bound` comes near it at a fraction of the cost for larger
+operators (:mod:`rnnkit.numerics.alignment_descent`).
+
+In both the largest eigenvalue enters through a proof, not through its estimate: ``(sigma - c) I - M`` is factorised by
+Cholesky, and where that runs to completion ``sigma I - M`` is positive semidefinite for
+``c = 2 (n^2 + 2) eps tr(sigma I - M)`` (Rump 2006, BIT 46: 433-452, with twice the constant). A tried sigma that fails
+is widened tenfold, ten times at most; then there is no bound. The rounding of the entries of M and of the sums is
+covered by ``32 n eps (||A||_F + ||B||_F)^2`` in the square of the distance.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import scipy.linalg
 from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
 
-__all__ = ["LARGEST", "semidefinite_bound", "spectral_bound"]
+from rnnkit.numerics.alignment_descent import apply, descend
+from rnnkit.numerics.alignment_programme import pair_matrix, solve_dual
+
+__all__ = ["EPS", "LARGEST", "Effort", "descent_bound", "programme_bound", "spectral_bound", "tight_bound"]
 
 Array = npt.NDArray[np.float64]
+Effort = Literal["spectra", "quick", "full"]
 
 EPS = float(np.finfo(np.float64).eps)
-#: Largest operators that get the semidefinite bound: its proof factorises a matrix of n^2 rows.
+#: Largest operators that get more than the bound of their spectra: the proof factorises a matrix of n^2 rows.
 LARGEST = 48
-_BLOCK = 12  # leading eigenvectors followed
-_SPREAD = 0.15  # share of the largest eigenvalue over which eigenvectors count for the step
-_SLOWER = 0.8  # by which steps shorten after one that did not pay: where equality is out of reach
-_TIGHT = 1e-13
-_NOTHING = 1e-100  # length of a direction that is rounding of rounding
+#: Largest operators for which the programme is solved at quick effort.
+QUICK = 16
+_STEPS = 24  # of the descent
+_ENOUGH = 1e-3  # of the distance: a bound that can rise by less is not worth another step
+_CERTIFIED = 1e-8  # of the norms: nothing is left to prove
+_TRIES = 10
 _DENSE = 6  # up to this size eigenvalues are found all at once
+
+
+def tight_bound(a: Array, b: Array, rotation: Array, effort: Effort = "quick") -> float:
+    """Return a number below ``||a - q b q^T||_F`` for every orthogonal q.
+
+    Parameters
+    ----------
+    a, b : (n, n) float64
+        Finite operators.
+    rotation : (n, n) float64
+        The best known. Where it is not stationary the bound may be weaker, and holds all the same.
+    effort : {"spectra", "quick", "full"}
+        ``full`` solves the programme up to size :data:`LARGEST`, ``quick`` up to :data:`QUICK` and descends beyond;
+        ``spectra``, and larger operators, have no such bound: 0.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> generator = np.random.default_rng(0)
+    >>> a, b = generator.normal(size=(2, 5, 5)) / 5
+    >>> from rnnkit.numerics.orthogonal_alignment import align_orthogonal
+    >>> found = align_orthogonal(a[None], b[None])
+    >>> bound = tight_bound(a, b, found.rotation[0])
+    >>> bool(0.9 * found.distance[0] < bound <= found.distance[0])
+    True
+    """
+    n = len(a)
+    if effort == "spectra" or n > LARGEST:
+        return 0.0
+    if effort == "full" or n <= QUICK:
+        return programme_bound(a, b, float(np.linalg.norm(a - rotation @ b @ rotation.T)))
+    return descent_bound(a, b, rotation)
+
+
+def programme_bound(a: Array, b: Array, reached: float) -> float:
+    """Return the bound of the semidefinite programme; takes O(n^6) operations.
+
+    Parameters
+    ----------
+    a, b : (n, n) float64
+        Finite operators.
+    reached : float
+        The least distance known. The programme is solved until its bound meets it, to 1e-8 of the norms, or
+        cannot and has less than a thousandth of it to gain.
+
+    Returns
+    -------
+    float
+    """
+    sizes = float(np.linalg.norm(a)), float(np.linalg.norm(b))
+    if min(sizes) == 0:
+        return 0.0
+    product = sizes[0] * sizes[1]
+
+    def distance(value: float) -> float:
+        return float(np.sqrt(max(sizes[0] ** 2 + sizes[1] ** 2 - product * value, 0.0)))
+
+    def enough(value: float, gap: float) -> bool:
+        bound, best = distance(value), distance(value - gap)
+        meets = _CERTIFIED * max(sizes)
+        return reached - bound <= meets or (best < reached - meets and best - bound <= _ENOUGH * reached)
+
+    a, b = a / sizes[0], b / sizes[1]
+    left, right = solve_dual(a, b, enough)
+    value = _proven_value(a, b, left, right, feasible=True)
+    if value is None:
+        return 0.0
+    square = sizes[0] ** 2 + sizes[1] ** 2 - product * value - 32 * len(a) * EPS * sum(sizes) ** 2
+    return float(np.sqrt(max(square, 0.0))) * (1 - 4 * EPS)
+
+
+def descent_bound(a: Array, b: Array, rotation: Array, steps: int = _STEPS) -> float:
+    """Return a bound close to that of the programme if `rotation` is the best.
+
+    Parameters
+    ----------
+    a, b : (n, n) float64
+        Finite operators.
+    rotation : (n, n) float64
+        Nearly orthogonal; its distance from an orthogonal matrix is taken off the bound.
+    steps : int
+        Each takes the time of some dozens of products.
+
+    Returns
+    -------
+    float
+    """
+    n = len(a)
+    scale = max(float(np.linalg.norm(a)), float(np.linalg.norm(b)))
+    if scale == 0:
+        return 0.0
+    a, turned = a / scale, rotation @ (b / scale) @ rotation.T
+    total = a @ turned.T + a.T @ turned
+    total = (total + total.T) / 2
+    difference = descend(a, turned, total, steps)
+    value = _proven_value(a, turned, total / 2 + difference, total / 2 - difference, feasible=False)
+    if value is None:
+        return 0.0
+    # ||turned|| differs from ||b|| by the distance of the rotation from an orthogonal matrix, as does the alignment.
+    loose = float(np.linalg.norm(rotation.T @ rotation - np.eye(n))) + 8 * n * EPS
+    size = float(np.linalg.norm(turned))
+    square = float((a**2).sum() + (turned**2).sum()) - value - 32 * n * EPS * (1 + size) ** 2
+    return float(max(np.sqrt(max(square, 0.0)) - 2 * loose * size, 0.0)) * scale * (1 - 4 * EPS)
+
+
+def _proven_value(a: Array, b: Array, left: Array, right: Array, feasible: bool) -> float | None:
+    """Return tr S + tr T + n lambda, the largest eigenvalue proven; None where the proof fails."""
+    proven = _largest_eigenvalue_below(a, b, left, right, feasible)
+    return None if proven is None else float(np.trace(left) + np.trace(right)) + len(a) * proven
 
 
 def spectral_bound(a: Array, b: Array) -> Array:
@@ -81,160 +204,46 @@ def spectral_bound(a: Array, b: Array) -> Array:
     return np.asarray(np.maximum(best - margin, 0.0), dtype=np.float64)
 
 
-def semidefinite_bound(a: Array, b: Array, rotation: Array, iterations: int = 24) -> float:
-    """Return a number below ``||a - q b q^T||_F`` for every orthogonal q, close to it if `rotation` is the best.
-
-    Parameters
-    ----------
-    a, b : (n, n) float64
-        Finite operators, n at most :data:`LARGEST`.
-    rotation : (n, n) float64
-        Nearly orthogonal; where it is not stationary the bound is weaker, and holds all the same.
-    iterations : int
-        Steps towards the least bound; each takes the time of some dozens of products.
-
-    Returns
-    -------
-    float
-
-    Notes
-    -----
-    The largest eigenvalue enters through a proof, not through its estimate: ``(sigma - c) I - M`` is factorised
-    by Cholesky, and where that runs to completion ``sigma I - M`` is positive semidefinite for
-    ``c = 2 (n^2 + 2) eps tr(sigma I - M)`` (Rump 2006, BIT 46: 433-452, with twice the constant). A tried
-    sigma that fails is widened, four times at most; then the bound is 0. The rounding of the turned operator, of
-    the entries of M and of the sums is covered by ``32 n eps (||A||_F + ||B||_F)^2`` in the square and the
-    distance of `rotation` from an orthogonal matrix.
-
-    Examples
-    --------
-    >>> generator = np.random.default_rng(0)
-    >>> a, b = generator.normal(size=(2, 5, 5)) / 5
-    >>> from rnnkit.numerics.orthogonal_alignment import align_orthogonal
-    >>> found = align_orthogonal(a[None], b[None])
-    >>> bound = semidefinite_bound(a, b, found.rotation[0], 60)
-    >>> bool(0.6 * found.distance[0] < bound <= found.distance[0])
-    True
-    """
-    n = len(a)
-    scale = max(float(np.linalg.norm(a)), float(np.linalg.norm(b)))
-    if scale == 0:
-        return 0.0
-    a, turned = a / scale, rotation @ (b / scale) @ rotation.T
-    total = a @ turned.T + a.T @ turned
-    total = (total + total.T) / 2
-    difference = _descend(a, turned, total, iterations)
-    left, right = total / 2 + difference, total / 2 - difference
-    proven = _largest_eigenvalue_below(a, turned, left, right)
-    if proven is None:
-        return 0.0
-    # ||turned|| differs from ||b|| by the distance of the rotation from an orthogonal matrix, as does the alignment.
-    loose = float(np.linalg.norm(rotation.T @ rotation - np.eye(n))) + 8 * n * EPS
-    size = float(np.linalg.norm(turned))
-    square = float((a**2).sum() + (turned**2).sum() - np.trace(left) - np.trace(right)) - n * proven
-    square -= 32 * n * EPS * (1 + size) ** 2
-    return float(max(np.sqrt(max(square, 0.0)) - 2 * loose * size, 0.0)) * scale * (1 - 4 * EPS)
-
-
-def _apply(a: Array, b: Array, left: Array, right: Array, x: Array) -> Array:
-    """Return M(x) of matrices x : (k, n, n)."""
-    return np.asarray(a @ x @ b.T + a.T @ x @ b - left @ x - x @ right, dtype=np.float64)
-
-
 def _matrix(a: Array, b: Array, left: Array, right: Array) -> Array:
-    """Return M as a matrix over the entries of x, row by row: ``a x b^T`` is the Kronecker product of a and b."""
+    """Return M as a matrix over the entries of x, row by row."""
     n = len(a)
-    entries = np.multiply.outer(a, b)
-    entries += entries.transpose(1, 0, 3, 2).copy()
-    entries = entries.transpose(0, 2, 1, 3).copy()
+    found = pair_matrix(a, b)
+    entries = found.reshape(n, n, n, n)
     for k in range(n):
         entries[:, k, :, k] -= left
         entries[k, :, k, :] -= right.T
-    return entries.reshape(n * n, n * n)
+    return found
 
 
-def _eigen(x: Array) -> tuple[Array, Array]:
-    """Return eigenvalues and eigenvectors of a symmetric matrix, by a driver that has not been seen to give up.
+def _leading_eigenvalue(a: Array, b: Array, left: Array, right: Array, matrix: Array) -> float:
+    """Estimate the largest eigenvalue of M, from products alone where there are many rows."""
+    n = len(a)
+    if n > _DENSE:
+        operator = LinearOperator(
+            (n * n, n * n), matvec=lambda x: apply(a, b, left, right, x.reshape(1, n, n)).ravel(), dtype=np.float64
+        )
+        start = np.random.default_rng(0).normal(size=n * n)
+        try:
+            return float(eigsh(operator, k=1, which="LA", tol=1e-5, v0=start, return_eigenvectors=False)[0])
+        except ArpackNoConvergence:  # many eigenvalues near the largest: the bound is close to the best
+            pass
+    last = [n * n - 1, n * n - 1]
+    return float(scipy.linalg.eigvalsh(matrix, subset_by_index=last, driver="evr", check_finite=False)[0])
 
-    Divide and conquer, numpy's choice, sometimes finds no eigenvalues of a Gram matrix of nearly dependent rows.
+
+def _largest_eigenvalue_below(a: Array, b: Array, left: Array, right: Array, feasible: bool = False) -> float | None:
+    """Return a number that the largest eigenvalue of M is proven not to exceed, or None.
+
+    Where S and T are known to be `feasible` to rounding, 0 is tried first.
     """
-    values, vectors = scipy.linalg.eigh(x, driver="evr", check_finite=False)
-    return values, vectors
-
-
-def _orthonormal_rows(rows: Array) -> Array:
-    """Return an orthonormal basis of the span of the rows, those of negligible length dropped."""
-    lengths = np.linalg.norm(rows, axis=1)
-    rows = rows[lengths > _NOTHING] / lengths[lengths > _NOTHING, None]
-    weights, vectors = _eigen(rows @ rows.T)
-    kept = weights > 1e-10 * weights[-1]
-    return np.asarray((vectors[:, kept] / np.sqrt(weights[kept])).T @ rows, dtype=np.float64)
-
-
-def _descend(a: Array, b: Array, total: Array, iterations: int) -> Array:
-    """Return the symmetric D with the least largest eigenvalue met on the way."""
-    n = len(a)
-    block = min(_BLOCK, max(1, n * n // 4))
-    start = np.random.default_rng(0).normal(size=(block, n * n))
-    start[0] = np.eye(n).ravel()  # an eigenvector of value 0, whatever D is
-    vectors, past = _orthonormal_rows(start), np.zeros((0, n * n))
-    difference = best = np.zeros((n, n))
-    least, pace = np.inf, 1.0
-    for iteration in range(iterations):
-        left, right = total / 2 + difference, total / 2 - difference
-        for _ in range(2 if iteration else 12):
-            image = _apply(a, b, left, right, vectors.reshape(-1, n, n)).reshape(len(vectors), -1)
-            residual = image - (vectors @ image.T) @ vectors
-            basis = _orthonormal_rows(np.concatenate([vectors, residual, past]))
-            image = _apply(a, b, left, right, basis.reshape(-1, n, n)).reshape(len(basis), -1)
-            values, mixing = _eigen(basis @ image.T)
-            leading = mixing[:, -block:].T @ basis
-            past = leading - (leading @ vectors.T) @ vectors
-            vectors, values = leading, values[-block:]
-        largest = float(values[-1])
-        if largest < least:
-            least, best = largest, difference
-        else:
-            pace *= _SLOWER
-        if largest < _TIGHT:
-            break
-        weights = np.exp((values - largest) / (_SPREAD * largest))
-        x = vectors.reshape(-1, n, n) * np.sqrt(weights / weights.sum())[:, None, None]
-        # d(largest) / dD is X^T X - X X^T for its eigenvector X.
-        slope = np.tensordot(x, x, axes=((0, 1), (0, 1))) - np.tensordot(x, x, axes=((0, 2), (0, 2)))
-        length = float((slope**2).sum())
-        if length == 0:
-            break
-        difference = difference - pace * largest / length * slope
-    return best
-
-
-def _largest_eigenvalue(matrix: Array) -> float:
-    return float(np.linalg.eigvalsh(matrix)[-1])
-
-
-def _leading_eigenvalue(a: Array, b: Array, left: Array, right: Array) -> float:
-    """Estimate the largest eigenvalue by Lanczos, from products alone."""
-    n = len(a)
-    operator = LinearOperator(
-        (n * n, n * n), matvec=lambda x: _apply(a, b, left, right, x.reshape(1, n, n)).ravel(), dtype=np.float64
-    )
-    start = np.random.default_rng(0).normal(size=n * n)
-    return float(eigsh(operator, k=1, which="LA", tol=1e-5, v0=start, return_eigenvectors=False)[0])
-
-
-def _largest_eigenvalue_below(a: Array, b: Array, left: Array, right: Array) -> float | None:
-    """Return a number that the largest eigenvalue of M is proven not to exceed, or None."""
     n = len(a)
     matrix = _matrix(a, b, left, right)
-    try:
-        estimate = _largest_eigenvalue(matrix) if n <= _DENSE else _leading_eigenvalue(a, b, left, right)
-    except ArpackNoConvergence:
-        return None
-    excess = 1e-4 * abs(estimate) + 1e-12
-    for _ in range(4):
+    trace = abs(float(np.trace(matrix)))
+    estimate = 0.0 if feasible else _leading_eigenvalue(a, b, left, right, matrix)
+    excess = 0.0 if feasible else 1e-4 * abs(estimate) + 1e-12
+    for _ in range(_TRIES):
         sigma = estimate + excess
-        margin = 2 * (n * n + 2) * EPS * (n * n * abs(sigma) + abs(float(np.trace(matrix))))
+        margin = 2 * (n * n + 2) * EPS * (n * n * abs(sigma) + trace)
         shifted = -matrix
         shifted[np.diag_indices(n * n)] += sigma - margin
         _, info = scipy.linalg.lapack.dpotrf(shifted.T, lower=1, clean=0, overwrite_a=1)

@@ -20,12 +20,14 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from rnnkit.errors import InputError
+from rnnkit.errors import InputError, unknown_name
+from rnnkit.numerics.alignment_bounds import Effort
 from rnnkit.numerics.orthogonal_population import Found, Search, distances, norms
 from rnnkit.numerics.threads import one_thread
 
@@ -77,7 +79,7 @@ def align_orthogonal(
     rounds: int = 2,
     explore_iterations: int = 150,
     max_iterations: int = 300,
-    bound_steps: int = 24,
+    bound: Effort = "quick",
     seed: int = 0,
     device: str | torch.device | None = None,
     workers: int = 1,
@@ -97,9 +99,9 @@ def align_orthogonal(
         Steps of every local search in float32.
     max_iterations : int
         Steps of the final float64 search, run on the best two candidates.
-    bound_steps : int
-        Steps towards the tightest lower bound; 0 leaves it to the spectra. Some hundreds prove most small
-        operators' distances to be the least there are, and take longer than the search.
+    bound : {"spectra", "quick", "full"}
+        Effort for the lower bound; ``full`` takes far longer than the search from size 20 on. See
+        :func:`rnnkit.numerics.alignment_bounds.tight_bound`.
     seed : int
         Seed of the random starts, which are the same for all pairs: no pair's result depends on its batch.
     device : str or torch.device, optional
@@ -140,13 +142,14 @@ def align_orthogonal(
         ("rounds", rounds, 0),
         ("explore_iterations", explore_iterations, 1),
         ("max_iterations", max_iterations, 0),
-        ("bound_steps", bound_steps, 0),
         ("workers", workers, 1),
     ):
         if value < least:
             raise InputError(name, f"{value} is below {least}", f"give {least} or more")
     pairs, n = a.shape[:2]
-    distance, bound = np.full(pairs, np.nan), np.full(pairs, np.nan)
+    if bound not in (known := get_args(Effort)):
+        raise unknown_name("bound", bound, known, "effort")
+    distance, lower = np.full(pairs, np.nan), np.full(pairs, np.nan)
     rotation = np.full((pairs, n, n), np.nan)
     status = np.full(pairs, "invalid", dtype="<U9")
     counts = np.zeros((3, pairs), dtype=np.int64)
@@ -157,14 +160,14 @@ def align_orthogonal(
         scale = np.exp2(np.floor(np.log2(np.where(size > 0, size, 1.0))))
         first, second = a[valid] / scale[:, None, None], b[valid] / scale[:, None, None]
         place = torch.device(device or "cpu")
-        search = Search(starts, rounds, explore_iterations, max_iterations, bound_steps, seed, place)
+        search = Search(starts, rounds, explore_iterations, max_iterations, bound, seed, place)
         found = _shared(search, first, second, workers)
         reached = distances(first, second, found.rotation)
-        rotation[valid], distance[valid], bound[valid] = found.rotation, reached * scale, found.bound * scale
+        rotation[valid], distance[valid], lower[valid] = found.rotation, reached * scale, found.bound * scale
         counts[:, valid] = found.counts
         status[valid] = np.where(found.stationary, "converged", "budget")
         status[valid[reached - found.bound <= _CERTIFIED * norms(first, second)]] = "optimal"
-    return OrthogonalAlignment(distance, rotation, bound, status, *counts)
+    return OrthogonalAlignment(distance, rotation, lower, status, *counts)
 
 
 def _shared(search: Search, a: Array, b: Array, workers: int) -> Found:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from rnnkit.numerics import orthogonal_search as local
-from rnnkit.numerics.alignment_bounds import EPS, LARGEST, semidefinite_bound, spectral_bound
+from rnnkit.numerics.alignment_bounds import EPS, Effort, spectral_bound, tight_bound
 
 __all__ = ["Found", "Search", "distances", "meets", "norms", "second_first"]
 
@@ -90,7 +90,7 @@ class Search:
     rounds: int
     explore_iterations: int
     max_iterations: int
-    bound_steps: int
+    bound: Effort
     seed: int
     device: torch.device
 
@@ -137,8 +137,8 @@ class Search:
             counts[2, rest] += steps + explored
         rotation = basis_a @ local.orthonormal(q, 3).cpu().numpy() @ basis_b.mT
         rotation = local.orthonormal(torch.as_tensor(rotation), 2).numpy()
-        for k in rest if x.shape[1] <= LARGEST and self.bound_steps > 0 else ():
-            bound[k] = max(bound[k], semidefinite_bound(first[k], second[k], rotation[k], self.bound_steps))
+        for k in rest:
+            bound[k] = max(bound[k], tight_bound(first[k], second[k], rotation[k], self.bound))
         return Found(np.where(swap, rotation.mT, rotation), bound, stationary, counts)
 
     def _unit(self, x: Array) -> torch.Tensor:

@@ -21,7 +21,7 @@ __all__ = ["Bench", "Study", "perform"]
 
 #: Options that say where and how fast, not what.
 _PLACE = ("device", "threads")
-_SOLVER = ("solver", "starts", "bound_steps", "seed")
+_SOLVER = ("solver", "starts", "bound", "seed")
 
 Commons = Mapping[str, Mapping[str, Any]]
 

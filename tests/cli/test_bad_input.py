@@ -401,7 +401,7 @@ CASES = [
         ]
     ],
     *[Case(f"compare ckpts -o new.csv {option} 0", option) for option in ("--delay", "--max-delay", "--starts")],
-    Case("compare ckpts -o new.csv --bound-steps -1", "--bound-steps"),
+    Case("compare ckpts -o new.csv --bound best", "--bound"),
     # degeneracy
     *[
         Case(f"degeneracy -o new.csv {rest}", names, says)

@@ -228,9 +228,7 @@ EFFECTS: dict[tuple[str, str], Effect] = {
     ),
     ("compare", "basis"): Effect(f"{DSA} --delay 1", f"{DSA} --delay 1 --basis pc", column("distance")),
     ("compare", "starts"): Effect(f"{DSA} --delay 1", f"{DSA} --delay 1 --starts 40", column("starts")),
-    ("compare", "bound_steps"): Effect(
-        f"{DSA} --delay 1 --bound-steps 0", f"{DSA} --delay 1 --bound-steps 200", column("lower_bound")
-    ),
+    ("compare", "bound"): Effect(f"{DSA} --delay 1", f"{DSA} --delay 1 --bound spectra", column("lower_bound")),
     ("compare", "match"): Effect(f"{COMPARE} --metric pif", f"{COMPARE} --metric pif --match io", column("distance")),
     ("compare", "solver"): Effect(
         f"{COMPARE} --metric pif,svcca", f"{COMPARE} --metric pif,svcca --solver qc-procrustes", column("status")
