@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rnnkit.metrics.base import MetricOptions, Network, PairDistance
 from rnnkit.metrics.dsa import Dsa, pair_distances
+from rnnkit.numerics.alignment_bounds import Effort
 from rnnkit.numerics.driven_dmd import fit_driven_operator
 from rnnkit.numerics.input_alignment import align_driven
 
@@ -46,6 +47,7 @@ class InputDsa(Dsa):
             b[..., :size],
             a[..., size:],
             b[..., size:],
+            bound=cast(Effort, options.bound),
             seed=options.seed,
             device=options.device,
             workers=options.threads,

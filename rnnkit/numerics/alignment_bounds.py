@@ -89,7 +89,9 @@ def tight_bound(a: Array, b: Array, rotation: Array, effort: Effort = "quick") -
     return descent_bound(a, b, rotation)
 
 
-def programme_bound(a: Array, b: Array, reached: float) -> float:
+def programme_bound(
+    a: Array, b: Array, reached: float, drive_a: Array | None = None, drive_b: Array | None = None
+) -> float:
     """Return the bound of the semidefinite programme; takes O(n^6) operations.
 
     Parameters
@@ -99,30 +101,36 @@ def programme_bound(a: Array, b: Array, reached: float) -> float:
     reached : float
         The least distance known. The programme is solved until its bound meets it, to 1e-8 of the norms, or
         cannot and has less than a thousandth of it to gain.
+    drive_a, drive_b : (n, inputs) float64, optional
+        Of driven operators: the bound is of ``sqrt(||a - q b q^T||_F^2 + ||drive_a - q drive_b||_F^2)``.
 
     Returns
     -------
     float
     """
-    sizes = float(np.linalg.norm(a)), float(np.linalg.norm(b))
+    n = len(a)
+    if drive_a is None or drive_b is None:
+        drive_a = drive_b = np.zeros((n, 0))
+    sizes = [float(np.hypot(np.linalg.norm(x), np.linalg.norm(y))) for x, y in ((a, drive_a), (b, drive_b))]
     if min(sizes) == 0:
         return 0.0
-    product = sizes[0] * sizes[1]
+    square, product = sizes[0] ** 2 + sizes[1] ** 2, sizes[0] * sizes[1]
 
     def distance(value: float) -> float:
-        return float(np.sqrt(max(sizes[0] ** 2 + sizes[1] ** 2 - product * value, 0.0)))
+        return float(np.sqrt(max(square - product * value, 0.0)))
 
     def enough(value: float, gap: float) -> bool:
         bound, best = distance(value), distance(value - gap)
         meets = _CERTIFIED * max(sizes)
         return reached - bound <= meets or (best < reached - meets and best - bound <= _ENOUGH * reached)
 
-    a, b = a / sizes[0], b / sizes[1]
-    left, right = solve_dual(a, b, enough)
-    value = _proven_value(a, b, left, right, feasible=True)
-    if value is None:
+    linear = (drive_a / sizes[0]) @ (drive_b / sizes[1]).T if drive_a.size else None
+    dual = solve_dual(a / sizes[0], b / sizes[1], enough, linear)
+    proven = _proven_eigenvalue(-dual.slack, 0.0, 0.0)
+    if proven is None:
         return 0.0
-    square = sizes[0] ** 2 + sizes[1] ** 2 - product * value - 32 * len(a) * EPS * sum(sizes) ** 2
+    value = dual.value + (n if linear is None else n + 1) * proven
+    square -= product * value + 32 * (n + drive_a.shape[1]) * EPS * sum(sizes) ** 2
     return float(np.sqrt(max(square, 0.0))) * (1 - 4 * EPS)
 
 
@@ -150,20 +158,18 @@ def descent_bound(a: Array, b: Array, rotation: Array, steps: int = _STEPS) -> f
     total = a @ turned.T + a.T @ turned
     total = (total + total.T) / 2
     difference = descend(a, turned, total, steps)
-    value = _proven_value(a, turned, total / 2 + difference, total / 2 - difference, feasible=False)
-    if value is None:
+    left, right = total / 2 + difference, total / 2 - difference
+    matrix = _matrix(a, turned, left, right)
+    estimate = _leading_eigenvalue(a, turned, left, right, matrix)
+    proven = _proven_eigenvalue(matrix, estimate, 1e-4 * abs(estimate) + 1e-12)
+    if proven is None:
         return 0.0
+    value = float(np.trace(left) + np.trace(right)) + n * proven
     # ||turned|| differs from ||b|| by the distance of the rotation from an orthogonal matrix, as does the alignment.
     loose = float(np.linalg.norm(rotation.T @ rotation - np.eye(n))) + 8 * n * EPS
     size = float(np.linalg.norm(turned))
     square = float((a**2).sum() + (turned**2).sum()) - value - 32 * n * EPS * (1 + size) ** 2
     return float(max(np.sqrt(max(square, 0.0)) - 2 * loose * size, 0.0)) * scale * (1 - 4 * EPS)
-
-
-def _proven_value(a: Array, b: Array, left: Array, right: Array, feasible: bool) -> float | None:
-    """Return tr S + tr T + n lambda, the largest eigenvalue proven; None where the proof fails."""
-    proven = _largest_eigenvalue_below(a, b, left, right, feasible)
-    return None if proven is None else float(np.trace(left) + np.trace(right)) + len(a) * proven
 
 
 def spectral_bound(a: Array, b: Array) -> Array:
@@ -231,21 +237,17 @@ def _leading_eigenvalue(a: Array, b: Array, left: Array, right: Array, matrix: A
     return float(scipy.linalg.eigvalsh(matrix, subset_by_index=last, driver="evr", check_finite=False)[0])
 
 
-def _largest_eigenvalue_below(a: Array, b: Array, left: Array, right: Array, feasible: bool = False) -> float | None:
-    """Return a number that the largest eigenvalue of M is proven not to exceed, or None.
+def _proven_eigenvalue(matrix: Array, estimate: float, excess: float) -> float | None:
+    """Return a number, not far above the estimate, that no eigenvalue is proven to exceed; None if there is none.
 
-    Where S and T are known to be `feasible` to rounding, 0 is tried first.
+    `matrix` is (rows, rows), symmetric; a number `excess` above the `estimate` is tried first.
     """
-    n = len(a)
-    matrix = _matrix(a, b, left, right)
-    trace = abs(float(np.trace(matrix)))
-    estimate = 0.0 if feasible else _leading_eigenvalue(a, b, left, right, matrix)
-    excess = 0.0 if feasible else 1e-4 * abs(estimate) + 1e-12
+    rows, trace = len(matrix), abs(float(np.trace(matrix)))
     for _ in range(_TRIES):
         sigma = estimate + excess
-        margin = 2 * (n * n + 2) * EPS * (n * n * abs(sigma) + trace)
+        margin = 2 * (rows + 2) * EPS * (rows * abs(sigma) + trace)
         shifted = -matrix
-        shifted[np.diag_indices(n * n)] += sigma - margin
+        shifted[np.diag_indices(rows)] += sigma - margin
         _, info = scipy.linalg.lapack.dpotrf(shifted.T, lower=1, clean=0, overwrite_a=1)
         if info == 0:
             return sigma

@@ -22,8 +22,8 @@ import torch
 
 from rnnkit.errors import InputError
 from rnnkit.numerics import orthogonal_search as local
-from rnnkit.numerics.alignment_bounds import EPS, spectral_bound
-from rnnkit.numerics.orthogonal_alignment import OrthogonalAlignment, align_orthogonal
+from rnnkit.numerics.alignment_bounds import EPS, LARGEST, QUICK, Effort, programme_bound, spectral_bound
+from rnnkit.numerics.orthogonal_alignment import CERTIFIED, OrthogonalAlignment, align_orthogonal
 from rnnkit.numerics.orthogonal_population import norms, second_first
 from rnnkit.numerics.threads import one_thread
 
@@ -47,6 +47,7 @@ def align_driven(
     starts: int = 36,
     explore_iterations: int = 150,
     max_iterations: int = 1000,
+    bound: Effort = "quick",
     seed: int = 0,
     device: str | torch.device | None = None,
     workers: int = 1,
@@ -65,6 +66,9 @@ def align_driven(
         Steps of every local search in float32.
     max_iterations : int
         Steps of the final float64 searches.
+    bound : {"spectra", "quick", "full"}
+        Effort for the lower bound. The semidefinite programme is solved for the joint problem; from size 17 on, with
+        ``quick``, the descent for the recurrence is combined with the singular values of the drives.
     seed : int
     device : str or torch.device, optional
     workers : int
@@ -101,19 +105,20 @@ def align_driven(
         if value < least:
             raise InputError(name, f"{value} is below {least}", f"give {least} or more")
     pairs = len(x)
-    distance, bound = np.full(pairs, np.nan), np.full(pairs, np.nan)
+    distance, floor = np.full(pairs, np.nan), np.full(pairs, np.nan)
     rotation = np.full((pairs, n, n), np.nan)
     status = np.full(pairs, "invalid", dtype="<U9")
     counts = np.zeros((3, pairs), dtype=np.int64)
     valid = np.flatnonzero(np.isfinite(x).all((1, 2)) & np.isfinite(y).all((1, 2)))
     if not valid.size:
-        return OrthogonalAlignment(distance, rotation, bound, status, *counts)
+        return OrthogonalAlignment(distance, rotation, floor, status, *counts)
     # Powers of two scale exactly, and keep squares of extreme entries in range.
     size = np.maximum(np.abs(x[valid]).max((1, 2)), np.abs(y[valid]).max((1, 2)))
     scale = np.exp2(np.floor(np.log2(np.where(size > 0, size, 1.0))))
     swap = second_first(x[valid], y[valid])[:, None, None]
     scaled = x[valid] / scale[:, None, None], y[valid] / scale[:, None, None]
     first, second = np.where(swap, scaled[1], scaled[0]), np.where(swap, scaled[0], scaled[1])
+    joint = n <= (LARGEST if bound == "full" else QUICK) and bound != "spectra"
     alone = align_orthogonal(
         first[:, :n, :n],
         second[:, :n, :n],
@@ -121,25 +126,30 @@ def align_driven(
         seed=seed,
         device=device,
         workers=workers,
+        bound="spectra" if joint else bound,
     )
     search = _Search(n, starts, explore_iterations, max_iterations, seed, torch.device(device or "cpu"))
 
     def one(share: npt.NDArray[np.int64]) -> list[Array]:
         torch.set_num_threads(1)  # of this thread only
-        return search.run(first[share], second[share], alone.rotation[share])
+        x, y = first[share], second[share]
+        q, *rest = search.run(x, y, alone.rotation[share])
+        parts = zip(x[:, :n, :n], y[:, :n, :n], _distance(x, y, q), x[:, :n, n:], y[:, :n, n:], strict=True)
+        return [q, *rest, np.array([programme_bound(*part) if joint else 0.0 for part in parts])]
 
     shares = [s for s in np.array_split(np.arange(len(first)), workers if search.device.type == "cpu" else 1) if s.size]
     with one_thread(), ThreadPoolExecutor(workers) as pool:
         found = [np.concatenate(parts) for parts in zip(*pool.map(one, shares), strict=True)]
-    q, gradient, (searches, at_best, steps) = found[0], found[1], found[2].T
+    q, gradient, (searches, at_best, steps), lower = found[0], found[1], found[2].T, found[3]
     reached = _distance(first, second, q)
-    bound[valid] = np.minimum(driven_lower_bound(first, second, n, alone.lower_bound), reached) * scale
+    lower = np.maximum(lower, driven_lower_bound(first, second, n, alone.lower_bound))
+    floor[valid] = np.minimum(lower, reached) * scale
     rotation[valid], distance[valid] = np.where(swap, q.mT, q), reached * scale
     status[valid] = np.where(gradient <= _STATIONARY, "converged", "budget")
-    rounding = 32 * x.shape[-1] * EPS * norms(first, second) * scale
-    status[valid[distance[valid] - bound[valid] <= rounding]] = "optimal"
+    met = reached - lower <= CERTIFIED * norms(first, second)
+    status[valid[met]] = "optimal"
     counts[:, valid] = searches + alone.starts, at_best, steps + alone.iterations
-    return OrthogonalAlignment(distance, rotation, bound, status, *counts)
+    return OrthogonalAlignment(distance, rotation, floor, status, *counts)
 
 
 def driven_lower_bound(x: Array, y: Array, n: int, recurrent: Array) -> Array:

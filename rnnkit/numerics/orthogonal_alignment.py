@@ -31,12 +31,13 @@ from rnnkit.numerics.alignment_bounds import Effort
 from rnnkit.numerics.orthogonal_population import Found, Search, distances, norms
 from rnnkit.numerics.threads import one_thread
 
-__all__ = ["OrthogonalAlignment", "align_orthogonal"]
+__all__ = ["CERTIFIED", "OrthogonalAlignment", "align_orthogonal"]
 
 Array = npt.NDArray[np.float64]
 
 
-_CERTIFIED = 1e-7  # gap between distance and bound, relative to the norms, that leaves nothing to find
+#: Gap between distance and bound, relative to the norms, that leaves nothing to find.
+CERTIFIED = 1e-7
 
 
 @dataclass(frozen=True)
@@ -166,7 +167,7 @@ def align_orthogonal(
         rotation[valid], distance[valid], lower[valid] = found.rotation, reached * scale, found.bound * scale
         counts[:, valid] = found.counts
         status[valid] = np.where(found.stationary, "converged", "budget")
-        status[valid[reached - found.bound <= _CERTIFIED * norms(first, second)]] = "optimal"
+        status[valid[reached - found.bound <= CERTIFIED * norms(first, second)]] = "optimal"
     return OrthogonalAlignment(distance, rotation, lower, status, *counts)
 
 

@@ -60,10 +60,10 @@ def test_the_programme_against_another_solver() -> None:
             return float(np.trace(left) + np.trace(right) + n * top)
 
         found = minimize(smoothed, np.zeros(n * (n + 1)), method="L-BFGS-B", options={"maxiter": 2000, "maxfun": 10**6})
-        left, right = solve_dual(a, b, lambda value, gap: gap < 1e-8)
-        assert np.linalg.eigvalsh(alignment_bounds._matrix(a, b, left, right))[-1] < 1e-12
-        value = np.trace(left) + np.trace(right)
-        assert value - 1e-6 <= found.fun <= value + 3e-3
+        dual = solve_dual(a, b, lambda value, gap: gap < 1e-8)
+        np.testing.assert_allclose(dual.slack, -alignment_bounds._matrix(a, b, dual.left, dual.right), atol=1e-14)
+        assert np.linalg.eigvalsh(dual.slack)[0] > -1e-12
+        assert dual.value - 1e-6 <= found.fun <= dual.value + 3e-3
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -134,7 +134,8 @@ def test_the_eigenvalue_is_proven() -> None:
         (dense @ x.ravel()).reshape(5, 5), a @ x @ b.T + a.T @ x @ b - left @ x - x @ right, atol=1e-12
     )
     largest = np.linalg.eigvalsh(dense)[-1]
-    proven = alignment_bounds._largest_eigenvalue_below(a, b, left, right)
+    estimate = alignment_bounds._leading_eigenvalue(a, b, left, right, dense)
+    proven = alignment_bounds._proven_eigenvalue(dense, estimate, 1e-4 * abs(estimate))
     assert proven is not None
     assert largest <= proven <= largest + 1e-3 * abs(largest)
 
