@@ -285,7 +285,7 @@ def test_small_angles_keep_their_digits():
 @pytest.mark.parametrize("metric", ["dsa", "dsa-angular", "dsa-wasserstein"])
 def test_triangle_inequality_of_operators(metric):
     """1000 triples of operators so small that the best rotation is found."""
-    made, options = get_metric(metric), MetricOptions(starts=12)
+    made, options = get_metric(metric), MetricOptions(starts=12, bound="spectra")
     held = operators(*np.random.default_rng(1).normal(size=(3000, 2, 2)))
     first, second, across = (
         np.array([one.distance for one in made.distances(held, [(3 * k + i, 3 * k + j) for k in range(1000)], options)])
