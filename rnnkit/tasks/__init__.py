@@ -89,7 +89,7 @@ def make_task(name: str, parameters: Mapping[str, object] | None = None) -> Task
     known = {item.name for item in fields(found)}
     for parameter in parameters:
         if parameter not in known:
-            raise unknown_name(f"{name} parameter '{parameter}'", parameter, known, "parameter")
+            raise unknown_name(name, parameter, known, "parameter")
     return found(**parameters)
 
 

@@ -174,7 +174,7 @@ def test_unknown_names():
     with pytest.raises(InputError, match="TASK: unknown task 'sin'"):
         make_task("sin")
     message = (
-        r"flipflop parameter 'bitz': unknown parameter 'bitz' "
+        r"flipflop: unknown parameter 'bitz' "
         r"\(did you mean 'bits'\? known: bits, probability, start, steps\)"
     )
     with pytest.raises(InputError, match=message):
