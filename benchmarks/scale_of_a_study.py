@@ -2,7 +2,8 @@
 
 ``python benchmarks/scale_of_a_study.py FOLDER [--networks 120] [--only 1 2 ...]`` runs the command line and prints
 the tables of docs/benchmarks.md. FOLDER keeps the networks, so that a second run does not train them again, and what
-part 5 needs of part 1. It ends with 1 when a claim does not hold.
+part 5 needs of part 1. It ends with 1 when a claim does not hold. Its dask, distributed and psutil come with
+``rnnkit[cluster]``. Nothing else should be at work on the computer.
 
 1. All networks: the whole process tree killed three times, each pair there once, memory bounded.
 2. The table of a run that was killed is that of an undisturbed one.
