@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from rnnkit.errors import FileError, RnnkitError
 
-__all__ = ["atomic_path", "check_target", "check_writable"]
+__all__ = ["atomic_path", "check_target", "check_writable", "clear_unfinished"]
 
 
 def check_target(path: Path) -> None:
@@ -31,6 +32,26 @@ def check_writable(folder: Path) -> None:
             pass
     except OSError as error:
         raise FileError(str(folder), f"cannot be written to: {error.strerror}", "choose another folder") from error
+
+
+def clear_unfinished(path: Path) -> None:
+    """Delete what a killed process left of :func:`atomic_path`; nobody may be writing `path`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     for name in (".a.txt.0123abc_.part", ".a.txt.part", "a.txt.part", ".b.txt.0123abc_.part"):
+    ...         _ = Path(folder, name).write_text("half")
+    ...     clear_unfinished(Path(folder) / "a.txt")
+    ...     sorted(left.name for left in Path(folder).iterdir())
+    ['.a.txt.part', '.b.txt.0123abc_.part', 'a.txt.part']
+    """
+    name = re.compile(re.escape(f".{path.name}.") + r"[a-z0-9_]{8}\.part")
+    if path.parent.is_dir():
+        for left in path.parent.iterdir():
+            if name.fullmatch(left.name) is not None:
+                left.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

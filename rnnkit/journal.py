@@ -6,11 +6,12 @@ A run that is killed, at whatever moment, leaves whole records and at most one t
 from __future__ import annotations
 
 import json
+import sys
 import zlib
 from pathlib import Path
 from typing import IO, Any
 
-from rnnkit.errors import FileError
+from rnnkit.errors import FileError, InputError
 
 __all__ = ["Journal"]
 
@@ -27,6 +28,21 @@ def _content(line: bytes) -> Any:
     if not line.endswith(b"\n") or int(line[:8], 16) != zlib.crc32(line[9:-1]):
         raise ValueError("checksum")
     return json.loads(line[9:-1])
+
+
+def _lock(file: IO[bytes]) -> bool:
+    """Lock a file for as long as this process has it open; return whether nobody else has."""
+    if sys.platform == "win32":
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
 
 
 class Journal:
@@ -59,7 +75,8 @@ class Journal:
         self.header: dict[str, Any] | None = None
         self._places: dict[int, tuple[int, int]] = {}
         self._end = 0
-        self._writing: IO[bytes] | None = None
+        self._file: IO[bytes] | None = None
+        self._begun = False
         if path.is_file():
             self._scan()
 
@@ -87,6 +104,17 @@ class Journal:
             raise FileError(str(self.path), "is no part of a table", "delete it, or choose another --out")
         self.header = header["header"] if header is not None and self._places else None
 
+    def claim(self) -> None:
+        """Keep other runs away from the file, if it is there, until this one closes it or is killed.
+
+        Raises
+        ------
+        InputError
+            When another run is writing it.
+        """
+        if self._file is None and self.path.is_file():
+            self._file = self._locked()
+
     def begin(self, header: dict[str, Any]) -> None:
         """Set the header of a new journal; nothing is written yet."""
         self.header, self._places, self._end = header, {}, 0
@@ -105,39 +133,50 @@ class Journal:
 
     def add(self, number: int, record: Any) -> None:
         """Append a record; it is there for a later run when this returns, whatever happens to this one."""
-        if self._writing is None:
-            self._writing = self._opened()
+        file = self._writing()
         line = _line([number, record])
-        self._write(line)
+        self._write(file, line)
         self._places[number] = (self._end, len(line))
         self._end += len(line)
 
-    def _opened(self) -> IO[bytes]:
-        """Open the file behind its last whole record."""
+    def _locked(self) -> IO[bytes]:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            handle = self.path.open("r+b" if self._end else "wb", buffering=0)
-            handle.truncate(self._end)
-            handle.seek(self._end)
+            file = self.path.open("ab", buffering=0)
         except OSError as error:
             raise FileError(str(self.path), f"cannot be written: {error.strerror}", "choose another place") from error
-        if not self._end:
-            line = _line({"format": _FORMAT, "header": self.header})
-            handle.write(line)
-            self._end = len(line)
-        return handle
+        if not _lock(file):
+            file.close()
+            raise InputError(str(self.path), "another run is writing it", "wait for it, or choose another --out")
+        return file
 
-    def _write(self, line: bytes) -> None:
+    def _writing(self) -> IO[bytes]:
+        """Return the file, behind its last whole record."""
+        if self._file is None:
+            self._file = self._locked()
+        if not self._begun:
+            try:
+                self._file.truncate(self._end)
+            except OSError as error:
+                what = f"cannot be written: {error.strerror}"
+                raise FileError(str(self.path), what, "choose another place") from error
+            if not self._end:
+                line = _line({"format": _FORMAT, "header": self.header})
+                self._write(self._file, line)
+                self._end = len(line)
+            self._begun = True
+        return self._file
+
+    def _write(self, file: IO[bytes], line: bytes) -> None:
         try:
-            if self._writing is not None:
-                self._writing.write(line)
+            file.write(line)
         except OSError as error:
             raise FileError(str(self.path), f"cannot be written: {error.strerror}", "free some space") from error
 
     def close(self, remove: bool = False) -> None:
         """Let go of the file, and delete it when it has served."""
-        if self._writing is not None:
-            self._writing.close()
-        self._writing = None
+        if self._file is not None:
+            self._file.close()
+        self._file, self._begun = None, False
         if remove:
             self.path.unlink(missing_ok=True)

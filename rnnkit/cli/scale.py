@@ -163,8 +163,10 @@ def keeping(target: Path | None, resume: Path | None) -> Iterator[Kept]:
     Raises
     ------
     InputError
-        When a part of such a table is there and was not to be resumed, or there is nothing to resume.
+        When a part of such a table is there and was not to be resumed, another run is writing it, or there is
+        nothing to resume.
     """
+    from rnnkit.atomic import clear_unfinished
     from rnnkit.journal import Journal
     from rnnkit.stages.kept import Kept
 
@@ -181,6 +183,9 @@ def keeping(target: Path | None, resume: Path | None) -> Iterator[Kept]:
             earlier = _earlier(resume)
         elif not (part is not None and part.exists()) and resume != target:
             raise FileError(str(resume), "no such table, nor a part of it", "check the name, or leave out --resume")
+    if journal is not None and target is not None and part is not None and part.exists():
+        journal.claim()
+        clear_unfinished(target)
     kept = Kept(journal, earlier)
     if resume is not None:
         begun = 0 if journal is None else len(journal)

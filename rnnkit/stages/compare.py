@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -22,6 +21,7 @@ from rnnkit.stages.crews import Cluster, Crew, Inline, Processes
 from rnnkit.stages.evaluation import TaskChoice
 from rnnkit.stages.kept import Kept
 from rnnkit.stages.pairs import pairs_of
+from rnnkit.stages.reductions import passing_folder
 from rnnkit.stages.sources import Drive, Member, Source, as_source, drives, survey
 from rnnkit.tables import check_group_keys
 
@@ -127,7 +127,7 @@ def compare(
     with ExitStack() as stack:
         folder = scale.cache
         if folder is None:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rnnkit-")))
+            folder = stack.enter_context(passing_folder(None if kept.journal is None else kept.journal.path))
         # On a graphics processor, batches follow one another.
         threads = options.threads if options.device.type == "cpu" else 1
         study = Study(

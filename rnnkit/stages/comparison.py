@@ -63,7 +63,7 @@ class Comparison:
         before = None if state is None else Prepared.from_json(state)
         sound = [k for k, member in enumerate(self.members) if member.flaw is None]
         prepared = Prepared()
-        if any(sum(k in set(sound) for k in group) > 1 for group in groups):
+        if any(sum(self.members[k].flaw is None for k in group) > 1 for group in groups):
             needed = sound
             if before is not None:
                 left = (tile for tile in tiles(groups, names) if not self.kept.has(tile.number))

@@ -72,7 +72,8 @@ class _Passes:
 
     def reduce(self, commons: Mapping[str, Any], members: Sequence[int]) -> list[dict[str, tuple[str, int]]]:
         """Reduce networks for all metrics; return statuses and sizes."""
-        return self._over([k for k in self.sound if k in set(members)], lambda k: ("reduce", k, commons))
+        wanted = set(members)
+        return self._over([k for k in self.sound if k in wanted], lambda k: ("reduce", k, commons))
 
 
 def prepare(

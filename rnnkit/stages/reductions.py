@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
+import stat
+import tempfile
 import zipfile
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -17,7 +22,7 @@ from rnnkit.atomic import atomic_path
 from rnnkit.errors import FileError
 from rnnkit.metrics import Reduction
 
-__all__ = ["Recent", "ReductionFolder", "content_key"]
+__all__ = ["Recent", "ReductionFolder", "content_key", "passing_folder"]
 
 
 def content_key(**parts: Any) -> str:
@@ -29,6 +34,51 @@ def content_key(**parts: Any) -> str:
     True
     """
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+
+
+@contextmanager
+def passing_folder(of: Path | None = None) -> Iterator[Path]:
+    """Give a folder that is deleted at the end; the same again to a run that goes on with one that was killed.
+
+    Parameters
+    ----------
+    of : Path, optional
+        The file that says which run it is.
+
+    Examples
+    --------
+    >>> with passing_folder(Path("a.part")) as first, passing_folder(Path("b.part")) as other:
+    ...     first == other
+    False
+    >>> with passing_folder(Path("a.part")) as again:
+    ...     first == again
+    True
+    >>> again.exists()
+    False
+    """
+    if of is not None:
+        named = hashlib.sha256(os.fsencode(of.resolve())).hexdigest()[:16]
+        folder = Path(tempfile.gettempdir()) / f"rnnkit-{named}"
+        with suppress(OSError):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        if _is_private(folder):
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+            return
+    with tempfile.TemporaryDirectory(prefix="rnnkit-") as fresh:
+        yield Path(fresh)
+
+
+def _is_private(folder: Path) -> bool:
+    """Whether a folder is this user's, and nobody else writes there."""
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    own = not hasattr(os, "getuid") or (found.st_uid == os.getuid() and not found.st_mode & 0o022)
+    return stat.S_ISDIR(found.st_mode) and own
 
 
 class ReductionFolder:
