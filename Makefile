@@ -33,6 +33,7 @@ test: setup
 
 bench: setup
 	$(BIN)/python -m pytest benchmarks --benchmark-enable --benchmark-only -s
+	$(BIN)/python benchmarks/scale_of_a_study.py build/study --networks 24 --only 4
 
 docs: setup
 	$(BIN)/python docs/generate.py
