@@ -64,7 +64,7 @@ def pair_mean(
     >>> place = np.array([0.0, 1.0, 2.0, 4.0])
     >>> mean = pair_mean(abs(place[a] - place[b]), a, b, 4)
     >>> round(mean.value, 3), round(mean.se, 3), mean.pairs, mean.ci_low < mean.value < mean.ci_high
-    (2.167, 0.957, 6, True)
+    (2.167, 0.833, 6, True)
     """
     check_bootstrap(bootstrap, rng, confidence)
     (table,), paired, missing = _pair_tables(a, b, networks, distances=distances)
