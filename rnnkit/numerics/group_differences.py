@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from rnnkit.errors import InputError
-from rnnkit.numerics.resampling import NAN, Estimate, Floats
+from rnnkit.numerics.resampling import NAN, Estimate, Floats, skewness_correction
 
 __all__ = ["Difference", "difference", "permute_contributions", "permute_spreads"]
 
@@ -51,22 +51,21 @@ def difference(first: Estimate, second: Estimate) -> Difference:
 
 
 def permute_contributions(
-    first: ArrayLike, second: ArrayLike, permutations: int, rng: np.random.Generator
+    first: Estimate, second: Estimate, permutations: int, rng: np.random.Generator
 ) -> tuple[float, int]:
     """Test whether two groups' contributions have one mean, by relabelling the networks.
 
-    T = (m1 - m2) / e, e^2 = s1^2 / n1 + s2^2 / n2, is corrected for skewness as the intervals are: with the
-    third central moments t, k = (t1 / n1^2 - t2 / n2^2) / e^3, it becomes T + k T^2/3 + k^2 T^3/27 + k/6. The
-    contributions are dealt out anew to groups of the same sizes; p is the share of relabellings, the given one
-    among them, that give as large a magnitude. Dividing by the error makes the test hold, for large groups,
-    also when the groups are spread or skewed differently.
+    T = (m1 - m2) / e, e^2 = s1^2 / n1 + s2^2 / n2, is corrected for skewness as the intervals are
+    (:func:`skewness_correction`). The contributions are dealt out anew to groups of the same sizes; p is the share
+    of relabellings, the given one among them, that give as large a magnitude. Dividing by the error makes the
+    test hold, for large groups, also when the groups are spread or skewed differently.
     Only distances within the groups are needed. Relabelling the networks in a full table of distances would
     instead ask whether the groups are the same in every way, also in where their networks are.
 
     Parameters
     ----------
-    first, second : (networks,)
-        Contributions of an :class:`Estimate`; fewer than three, or infinite ones, give NaN.
+    first, second : Estimate
+        Fewer than three contributions, or infinite ones, give NaN.
     permutations : int
     rng : numpy Generator
 
@@ -82,15 +81,21 @@ def permute_contributions(
 
     Examples
     --------
+    >>> from rnnkit.numerics.network_statistics import mean
     >>> rng = np.random.default_rng(0)
-    >>> p, drawn = permute_contributions(rng.normal(size=20), 3 + rng.normal(size=20), 999, rng)
+    >>> p, drawn = permute_contributions(mean(rng.normal(size=20)), mean(3 + rng.normal(size=20)), 999, rng)
     >>> p, drawn
     (0.001, 999)
     """
-    x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    pooled = np.concatenate([x, y])
 
-    return _permuted(pooled, len(x), None, _means, permutations, rng)
+    def given(x: Floats, y: Floats) -> Floats:
+        return _studentised(_mean(x, first.curvature), _mean(y, second.curvature))
+
+    def dealt(x: Floats, y: Floats) -> Floats:
+        return _studentised(_mean(x), _mean(y))
+
+    x, y = first.contributions, second.contributions
+    return _permuted(x, y, given, np.concatenate([x, y]), dealt, permutations, rng)
 
 
 def permute_spreads(
@@ -98,8 +103,9 @@ def permute_spreads(
 ) -> tuple[float, int]:
     """Test whether two groups' values have one standard deviation, whatever their means.
 
-    T = (log s1 - log s2) / sqrt(e1^2 + e2^2), with the jackknife's errors e of log s. The deviations from each
-    group's median are dealt out anew to groups of the same sizes, and T is computed from them.
+    T = (log s1 - log s2) / sqrt(e1^2 + e2^2), with the jackknife's errors e of log s, is corrected for the
+    skewness of its contributions. The deviations from each group's median are dealt out anew to groups of the
+    same sizes, and T is computed from them.
 
     Parameters
     ----------
@@ -120,81 +126,79 @@ def permute_spreads(
     >>> p < 0.01
     True
     """
+
+    def compared(x: Floats, y: Floats) -> Floats:
+        return _studentised(_log_spread(x), _log_spread(y))
+
     x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    if min(len(x), len(y)) < 3:
-        return NAN, 0
-    deviations = np.concatenate([x - np.median(x), y - np.median(y)])
-    given = float(_log_spreads(x[None], y[None])[0])
-    return _permuted(deviations, len(x), given, _log_spreads, permutations, rng)
+    centred = np.concatenate([v - np.median(v) if len(v) else v for v in (x, y)])
+    return _permuted(x, y, compared, centred, compared, permutations, rng)
 
 
-def _means(one: Floats, other: Floats) -> Floats:
-    """Return the studentised difference of means, corrected for skewness, row by row."""
-    (first, first_square, first_cube), (second, second_square, second_cube) = _moments(one), _moments(other)
-    error = np.sqrt(first_square + second_square)
-    t, k = _ratio(first - second, error), _ratio(first_cube - second_cube, error**3)
-    # Without an error, t is infinite or 0, and there is nothing to correct.
+@dataclass(frozen=True)
+class _Moments:
+    """A statistic of each row, its variance, and its skewness and curvature times the 3/2 power of that, (rows,)."""
+
+    value: Floats
+    variance: Floats
+    third: Floats
+    curved: Floats | float = 0.0
+
+
+def _studentised(first: _Moments, second: _Moments) -> Floats:
+    """Return the differences over their errors, corrected for skewness, (rows,)."""
+    difference, error = first.value - second.value, np.sqrt(first.variance + second.variance)
+    # Without an error, a difference is infinitely many errors wide, and none is 0.
     sound = error > 0
-    t_sound, k_sound = np.where(sound, t, 0.0), np.where(sound, k, 0.0)
-    corrected = t_sound + k_sound * t_sound**2 / 3 + k_sound**2 * t_sound**3 / 27 + k_sound / 6
-    return np.where(sound, corrected, t)
+    unit = np.where(sound, error, 1.0)
+    t = difference / unit
+    a, b = skewness_correction((first.third - second.third) / unit**3, (first.curved - second.curved) / unit**3)
+    certain = np.where(difference == 0, 0.0, np.inf)
+    corrected: Floats = np.where(sound, t + a * t**2 + a**2 * t**3 / 3 + b, certain)
+    return corrected
 
 
-def _moments(values: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return each row's mean, and the variance and the third central moment of that mean, (rows,) each."""
+def _mean(values: Floats, curvature: float = 0.0) -> _Moments:
+    """Return the moments of each row's mean."""
     n = values.shape[1]
     means = values.mean(axis=1)
     deviations = values - means[:, None]
-    squares = (deviations**2).sum(axis=1) / (n * (n - 1))
-    cubes = (deviations**3).sum(axis=1) / (n * (n - 1) * (n - 2))
-    return means, squares, cubes
+    variance = (deviations**2).sum(axis=1) / (n * (n - 1))
+    third = (deviations**3).sum(axis=1) / (n * (n - 1) * (n - 2))
+    return _Moments(means, variance, third, curvature * variance**1.5)
 
 
-def _log_spreads(one: Floats, other: Floats) -> Floats:
-    """Return the studentised difference of log standard deviations, row by row."""
-    (first, first_error), (second, second_error) = _log_spread(one), _log_spread(other)
-    return _ratio(first - second, np.sqrt(first_error + second_error))
-
-
-def _log_spread(values: Floats) -> tuple[Floats, Floats]:
-    """Return the logarithm of each row's standard deviation and its jackknife variance, (rows,) each."""
+def _log_spread(values: Floats) -> _Moments:
+    """Return the moments of the logarithm of each row's standard deviation, from its jackknife."""
     n = values.shape[1]
     squares = (values - values.mean(axis=1, keepdims=True)) ** 2
     total = squares.sum(axis=1)
     # Without value i, the sum of squares loses n / (n - 1) times its square; a sum of 0 stays finite.
     tiny = np.finfo(float).tiny
     left_out = np.log(np.maximum((total[:, None] - squares * n / (n - 1)) / (n - 2), tiny)) / 2
-    variance = (n - 1) / n * ((left_out - left_out.mean(axis=1, keepdims=True)) ** 2).sum(axis=1)
-    return np.log(np.maximum(total / (n - 1), tiny)) / 2, variance
-
-
-def _ratio(difference: Floats, error: Floats) -> Floats:
-    """Divide by the error; without one, a difference is infinitely many errors wide, and none is 0."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio: Floats = np.where(difference == 0, 0.0, difference / error)
-    return ratio
+    return replace(_mean(-(n - 1) * left_out), value=np.log(np.maximum(total / (n - 1), tiny)) / 2)
 
 
 def _permuted(
+    x: Floats,
+    y: Floats,
+    given: Callable[[Floats, Floats], Floats],
     pooled: Floats,
-    size: int,
-    given: float | None,
-    studentised: Callable[[Floats, Floats], Floats],
+    dealt: Callable[[Floats, Floats], Floats],
     permutations: int,
     rng: np.random.Generator,
 ) -> tuple[float, int]:
-    """Return the two-sided p-value of the first `size` values against the rest."""
+    """Return the two-sided p-value of given(x, y) among dealt(...) of two parts of `pooled`, row by row."""
     if permutations < 1:
         raise InputError("permutations", f"{permutations} relabellings", "give 1 or more")
-    if min(size, len(pooled) - size) < 3 or not np.isfinite(pooled).all():
+    size = len(x)
+    if min(size, len(y)) < 3 or not np.isfinite(pooled).all():
         return NAN, 0
-    if given is None:
-        given = float(studentised(pooled[None, :size], pooled[None, size:])[0])
     # The same relabelling, summed in another order, must count as equal.
-    threshold = abs(given) * (1 - 1e-9)
+    threshold = abs(float(given(x[None], y[None])[0])) * (1 - 1e-9)
     extreme = 0
     for start in range(0, permutations, _BATCH):
         rows = min(_BATCH, permutations - start)
-        dealt = rng.permuted(np.tile(pooled, (rows, 1)), axis=1)
-        extreme += int((np.abs(studentised(dealt[:, :size], dealt[:, size:])) >= threshold).sum())
+        shuffled = rng.permuted(np.tile(pooled, (rows, 1)), axis=1)
+        extreme += int((np.abs(dealt(shuffled[:, :size], shuffled[:, size:])) >= threshold).sum())
     return (1 + extreme) / (1 + permutations), permutations

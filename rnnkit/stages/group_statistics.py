@@ -20,7 +20,7 @@ from rnnkit.random_streams import stream
 __all__ = ["Statistic", "behaviour", "empty", "pair_distances"]
 
 Floats = NDArray[np.float64]
-Test = Callable[[Floats, Floats, int, np.random.Generator], tuple[float, int]]
+Test = Callable[[Any, Any, int, np.random.Generator], tuple[float, int]]
 
 #: What a mean over pairs is called, after the metric.
 _FORMS = (("distance", ""), ("relative_distance", "-relative"), ("per_parameter", "-per-parameter"))
@@ -37,7 +37,7 @@ class Statistic:
     level, metric : str
     estimate : Estimate
     status : str
-    sample : (networks,)
+    sample : Estimate or (networks,)
         What `test` compares between groups.
     test : callable
     """
@@ -46,7 +46,7 @@ class Statistic:
     metric: str
     estimate: Estimate
     status: str
-    sample: Floats
+    sample: Estimate | Floats
     test: Test = permute_contributions
 
     @property
@@ -56,7 +56,7 @@ class Statistic:
 
 
 def _statistic(level: str, metric: str, found: Estimate) -> Statistic:
-    return Statistic(level, metric, found, "ok" if np.isfinite(found.value) else "no_data", found.contributions)
+    return Statistic(level, metric, found, "ok" if np.isfinite(found.value) else "no_data", found)
 
 
 def pair_distances(frame: pd.DataFrame, bootstrap: int, seed: int) -> list[Statistic]:

@@ -1,6 +1,7 @@
 """Differences between groups: slow references, what does not matter, and how often nothing is found to be something."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,33 +13,40 @@ from rnnkit.numerics.network_statistics import mean, spread
 from rnnkit.numerics.pair_statistics import pair_mean
 from rnnkit.numerics.resampling import Estimate
 
-TESTS = {permute_contributions: 0.0, permute_spreads: 5.0}
+
+def means(x, y, permutations, rng):
+    """The test of contributions, of values."""
+    return permute_contributions(mean(x), mean(y), permutations, rng)
 
 
-def welch(x, y):
+TESTS = (means, permute_spreads)
+
+
+def welch(x, y, of=np.mean):
     """Welch's t with Hall's correction, from SciPy's unbiased cumulants."""
     n, m = len(x), len(y)
     error = np.sqrt(kstat(x, 2) / n + kstat(y, 2) / m)
-    t, k = (x.mean() - y.mean()) / error, (kstat(x, 3) / n**2 - kstat(y, 3) / m**2) / error**3
+    t, k = (of(x) - of(y)) / error, (kstat(x, 3) / n**2 - kstat(y, 3) / m**2) / error**3
     return t + k * t**2 / 3 + k**2 * t**3 / 27 + k / 6
 
 
 def log_ratio(x, y):
-    """Log ratio of standard deviations over its jackknife error, with Python loops."""
-    found, variance = [], 0.0
+    """The same of log standard deviations and their pseudo-values, with Python loops."""
+    logs, pseudo = [], []
     for values in (x, y):
         n = len(values)
+        logs.append(np.log(np.std(values, ddof=1)))
         left_out = np.array([np.log(np.std(np.delete(values, i), ddof=1)) for i in range(n)])
-        variance += (n - 1) / n * np.sum((left_out - left_out.mean()) ** 2)
-        found.append(np.log(np.std(values, ddof=1)))
-    return (found[0] - found[1]) / np.sqrt(variance)
+        pseudo.append(n * logs[-1] - (n - 1) * left_out)
+    value = dict(zip(map(id, pseudo), logs, strict=True))
+    return welch(*pseudo, of=lambda sample: value[id(sample)])
 
 
 @pytest.mark.parametrize("test", TESTS)
 def test_p_is_the_share_of_all_relabellings(test):
     rng = np.random.default_rng(1)
     x, y = rng.normal(size=4), 1 + 2 * rng.normal(size=4)
-    statistic = welch if test is permute_contributions else log_ratio
+    statistic = welch if test is means else log_ratio
     given = abs(statistic(x, y))
     pooled = np.concatenate([x, y] if statistic is welch else [x - np.median(x), y - np.median(y)])
     extreme = []
@@ -48,6 +56,25 @@ def test_p_is_the_share_of_all_relabellings(test):
     p, drawn = test(x, y, 20_000, np.random.default_rng(0))
     assert drawn == 20_000
     assert p == pytest.approx(np.mean(extreme), abs=0.012)
+
+
+def test_the_curvature_counts_for_what_is_given_only():
+    rng = np.random.default_rng(6)
+    one, other = mean(rng.exponential(size=4)), mean(0.3 + rng.exponential(size=4))
+    curved = replace(one, curvature=0.4)
+    x, y = one.contributions, other.contributions
+    variances = kstat(x, 2) / 4, kstat(y, 2) / 4
+    error = np.sqrt(sum(variances))
+    k = (kstat(x, 3) - kstat(y, 3)) / 16 / error**3
+    t, g = (x.mean() - y.mean()) / error, 0.4 * variances[0] ** 1.5 / error**3
+    a = k / 3 + g / 2
+    given = abs(t + a * t**2 + a**2 * t**3 / 3 + k / 6 + g / 2)
+    pooled = np.concatenate([x, y])
+    splits = [list(chosen) for chosen in itertools.combinations(range(8), 4)]
+    extreme = [abs(welch(pooled[s], np.delete(pooled, s))) >= given * (1 - 1e-9) for s in splits]
+    p = [permute_contributions(first, other, 20_000, np.random.default_rng(0))[0] for first in (curved, one)]
+    assert p[0] == pytest.approx(np.mean(extreme), abs=0.012)
+    assert abs(p[0] - p[1]) > 0.03
 
 
 @pytest.mark.parametrize("test", TESTS)
@@ -71,7 +98,7 @@ def test_few_networks_and_equal_ones():
         assert test([1.0] * 4, [1.0] * 5, 99, rng) == (1.0, 99)
         with pytest.raises(InputError, match="permutations: 0 relabellings"):
             test([1.0, 2.0, 3.0], [1.0, 2.0, 3.0], 0, rng)
-    assert permute_contributions([1.0] * 6, [2.0] * 6, 999, rng)[0] < 0.02
+    assert means([1.0] * 6, [2.0] * 6, 999, rng)[0] < 0.02
 
 
 def test_a_difference_has_the_errors_of_both():
@@ -96,7 +123,7 @@ def test_groups_without_a_difference_seldom_differ(n):
             points = rng.normal(size=(size, 3)) + rng.normal(scale=9, size=3)
             a, b = np.triu_indices(size, k=1)
             groups.append(pair_mean(np.linalg.norm(points[a] - points[b], axis=1), a, b, size))
-        found["distances"].append(permute_contributions(*(g.contributions for g in groups), 199, rng)[0])
+        found["distances"].append(permute_contributions(*groups, 199, rng)[0])
         held["distances"].append(difference(*groups))
         losses = [rng.gamma(4, size=size) + 10 * k for k, size in enumerate(n)]
         found["spreads"].append(permute_spreads(*losses, 199, rng)[0])
@@ -111,6 +138,6 @@ def test_planted_differences_are_found():
     points = rng.normal(size=(2, 15, 3)) * [[[1.0]], [[2.0]]]
     a, b = np.triu_indices(15, k=1)
     one, other = (pair_mean(np.linalg.norm(p[a] - p[b], axis=1), a, b, 15) for p in points)
-    assert permute_contributions(one.contributions, other.contributions, 999, rng)[0] < 0.01
+    assert permute_contributions(one, other, 999, rng)[0] < 0.01
     assert difference(other, one).ci_low > 0
     assert permute_spreads(rng.normal(size=15), 4 * rng.normal(size=15), 999, rng)[0] < 0.01

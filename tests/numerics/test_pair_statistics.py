@@ -4,11 +4,12 @@ import itertools
 
 import numpy as np
 import pytest
+from scipy.stats import t
 
 from rnnkit.errors import InputError
 from rnnkit.numerics.pair_statistics import pair_mean, pair_ratio
 from rnnkit.numerics.resampling import skewed_interval
-from tests.oracles.pair_resampling import bootstrap_interval, jackknife_error, mean_over_pairs
+from tests.oracles.pair_resampling import bootstrap_interval, jackknife_error, mean_over_pairs, network_and_pair_error
 
 
 def distances_between(networks, rng, spread_of_networks=1.0):
@@ -24,16 +25,17 @@ def as_table(distances, a, b, networks):
     return table
 
 
+@pytest.mark.parametrize("spread_of_networks", [0.0, 1.0])
 @pytest.mark.parametrize("lost", [[], [0, 7, 12]])
-def test_pair_mean_is_the_naive_jackknife_and_bootstrap(lost):
+def test_pair_mean_is_the_naive_jackknife_and_bootstrap(lost, spread_of_networks):
     rng = np.random.default_rng(1)
-    distances, a, b = distances_between(7, rng)
+    distances, a, b = distances_between(7, rng, spread_of_networks)
     distances[lost] = np.nan
     table = as_table(distances, a, b, 7)
     result = pair_mean(distances, a, b, 7, bootstrap=300, rng=np.random.default_rng(5))
     counts = np.random.default_rng(5).multinomial(7, np.full(7, 1 / 7), size=300)
     assert result.value == pytest.approx(mean_over_pairs(table, range(7)), abs=1e-14)
-    assert result.se == pytest.approx(jackknife_error(table), abs=1e-14)
+    assert result.se == pytest.approx(network_and_pair_error(table), abs=1e-12)
     assert (result.ci_low, result.ci_high) == pytest.approx(bootstrap_interval(table, counts), abs=1e-12)
     assert (result.networks, result.pairs, result.missing) == (7, 21 - len(lost), len(lost))
 
@@ -88,15 +90,54 @@ def test_intervals_cover_the_planted_mean():
     assert covered["pairs"] / 200 < 0.75
 
 
-def test_contributions_are_pseudo_values_and_the_interval_is_theirs():
-    distances, a, b = distances_between(7, np.random.default_rng(11))
+def test_contributions_are_pseudo_values_spread_as_students_interval_needs():
+    distances, a, b = distances_between(7, np.random.default_rng(11), 0.15)
     table = as_table(distances, a, b, 7)
     result = pair_mean(distances, a, b, 7)
     left_out = [mean_over_pairs(table, [j for j in range(7) if j != i]) for i in range(7)]
-    assert result.contributions == pytest.approx(7 * result.value - 6 * np.array(left_out))
-    assert result.contributions.mean() == pytest.approx(result.value)
-    assert result.contributions.std(ddof=1) / np.sqrt(7) == pytest.approx(result.se)
-    assert (result.ci_low, result.ci_high) == skewed_interval(result.value, result.contributions)
+    pseudo = 7 * result.value - 6 * np.array(left_out)
+    # What networks and pairs contribute.
+    design = np.eye(7)[a] + np.eye(7)[b]
+    own = np.linalg.lstsq(design, distances, rcond=None)[0]
+    rest, c = distances - design @ own, own - own.mean()
+    curvature = np.mean(c[a] * c[b] * rest) / np.std(c, ddof=1) ** 3 / np.sqrt(7)
+    # A chi-square error of the networks, that is cut off at 0, and one of the pairs.
+    jackknife, noise = jackknife_error(table) ** 2, np.sum(rest**2) / 14
+    networks = np.random.default_rng(0).normal(jackknife - noise * 4 / 35, jackknife / np.sqrt(3), size=1_000_000)
+    spread = np.maximum(networks, 0).var() + 2 * (noise / 21) ** 2 / 14
+    freedom = 2 * result.se**4 / spread
+    assert freedom < 5.5
+    stretch = result.se / np.sqrt(jackknife) * t.ppf(0.975, freedom) / t.ppf(0.975, 6)
+    assert result.contributions == pytest.approx(result.value + stretch * (pseudo - result.value), rel=1e-3)
+    assert result.curvature == pytest.approx(curvature)
+    ends = skewed_interval(result.value, result.contributions, curvature=curvature)
+    assert (result.ci_low, result.ci_high) == pytest.approx(ends)
+
+
+def test_without_noise_of_pairs_nothing_but_the_networks_counts():
+    """Sums of two networks' parts: the contributions are twice those parts, with Student's n - 1 degrees of freedom."""
+    own = np.random.default_rng(15).exponential(size=9)
+    a, b = np.triu_indices(9, k=1)
+    result = pair_mean(own[a] + own[b], a, b, 9)
+    assert result.contributions == pytest.approx(2 * own)
+    assert result.se == pytest.approx(2 * own.std(ddof=1) / 3)
+    assert result.curvature == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize(("spread_of_networks", "least", "most"), [(1.0, 0.9, 1.1), (0.05, 0.9, 1.4), (0.0, 1.0, 1.6)])
+def test_the_noise_of_pairs_counts_once(spread_of_networks, least, most):
+    """The mean square error is the variance of the mean; the jackknife's would be 2.25 times it without own parts."""
+    rng = np.random.default_rng(16)
+    found = [pair_mean(*distances_between(10, rng, spread_of_networks), 10).se for _ in range(500)]
+    truth = 4 * spread_of_networks**2 / 12 / 10 + 0.01 / 45
+    assert least <= np.mean(np.square(found)) / truth <= most
+
+
+def test_pairs_whose_noise_is_unknown_leave_the_jackknife():
+    """Three networks: as many pairs as parts."""
+    result = pair_mean([1.0, 2.0, 6.0], [0, 0, 1], [1, 2, 2], 3)
+    assert result.se == pytest.approx(np.sqrt(2 / 3 * ((6 - 3) ** 2 + (2 - 3) ** 2 + (1 - 3) ** 2)))
+    assert result.curvature == 0
 
 
 def test_a_mean_of_distances_is_not_negative():
@@ -121,7 +162,10 @@ def test_ratio_of_means_with_its_naive_jackknife():
 
     left_out = np.array([ratio([j for j in range(6) if j != i]) for i in range(6)])
     assert result.value == pytest.approx(ratio(range(6)))
-    assert result.se == pytest.approx(np.sqrt(5 / 6 * np.sum((left_out - result.value) ** 2)))
+    # The logarithm of the ratio is, to first order, a mean over pairs with its own noise.
+    kernel = tables[0] / mean_over_pairs(tables[0], range(6)) - tables[1] / mean_over_pairs(tables[1], range(6))
+    share = network_and_pair_error(kernel) / jackknife_error(kernel)
+    assert result.se == pytest.approx(share * np.sqrt(5 / 6 * np.sum((left_out - result.value) ** 2)))
     assert result.ci_low < result.value < result.ci_high
     assert (result.networks, result.pairs, result.missing) == (6, 13, 2)
     scaled = pair_ratio(10 * distances, before / 3, a, b, 6)

@@ -7,7 +7,7 @@ import pytest
 from rnnkit.errors import InputError
 from rnnkit.stages import degeneracy
 from rnnkit.tables import build
-from tests.oracles.pair_resampling import jackknife_error, mean_over_pairs
+from tests.oracles.pair_resampling import mean_over_pairs, network_and_pair_error
 
 PAIR = {"metric": "dsa", "level": "dynamics", "status": "optimal", "seconds": 0.0, "converged": True}
 NETWORK = {"task": "flipflop", "task_parameters": "{}", "trials": 10, "steps": 5, "converged": True, "status": "ok"}
@@ -45,7 +45,7 @@ def test_means_over_pairs_with_errors_over_networks():
     values = symmetric(6)
     row = found(comparisons(values))["dsa"]
     assert row["value"] == pytest.approx(mean_over_pairs(values, range(6)))
-    assert row["se"] == pytest.approx(jackknife_error(values))
+    assert row["se"] == pytest.approx(network_and_pair_error(values))
     assert row["ci_low"] < row["value"] < row["ci_high"]
     assert (row["level"], row["networks"], row["pairs"], row["status"]) == ("dynamics", 6, 15, "ok")
 
@@ -99,7 +99,7 @@ def test_by_groups():
         assert {g: row["networks"] for g, row in rows.items()} == {"0.3": 4, "1": 3}
         for g, values in groups.items():
             assert rows[g]["value"] == pytest.approx(mean_over_pairs(values, range(len(values))))
-            assert rows[g]["se"] == pytest.approx(jackknife_error(values))
+            assert rows[g]["se"] == pytest.approx(network_and_pair_error(values))
     (pooled,) = degeneracy(table, by=[]).to_pylist()
     assert (pooled["networks"], pooled["pairs"]) == (7, 9)
 
