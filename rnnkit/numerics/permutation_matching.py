@@ -102,7 +102,7 @@ def match_permutation(
     linear_a: Real | None = None,
     linear_b: Real | None = None,
     starts: int = 44,
-    crossings: int = 20,
+    crossings: int = 36,
     steps: int = 40,
     exchanges: int = 10_000,
     patience: int = 30,
