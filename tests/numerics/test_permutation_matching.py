@@ -421,6 +421,17 @@ def test_one_side_zero():
     assert found.status.tolist() == ["optimal"]
 
 
+def test_small_networks_are_searched_for_longer():
+    expected = {1: 400, 38: 400, 40: 315, 50: 103, 64: 30, 256: 30}
+    assert {units: permutation_matching._patience(units) for units in expected} == expected
+    a, b = random_weights(0, 24, 20).reshape(2, 12, 20, 20)
+    usual, short = match_permutation(a, b), match_permutation(a, b, patience=30)
+    assert (usual.iterations > short.iterations).all()
+    assert usual.distance.mean() < short.distance.mean()
+    best = match_permutation(a, b, starts=100, crossings=50, patience=500, seed=1).distance
+    assert (usual.distance <= best * (1 + 1e-12)).mean() >= 0.9
+
+
 def test_options_have_effects():
     a, b = uniform_weights(3, 1, 48)
     full = match_permutation(a, b)
