@@ -20,7 +20,7 @@ __all__ = ["Population", "SearchOptions", "normalised", "search"]
 # Of the starts after the first, so many are improved by exchanges: the best.
 _IMPROVED = 8
 # Parents are drawn from this many best distinct permutations.
-_ELITE = 16
+_ELITE = 8
 # How far a random start lies from the barycentre towards a random permutation.
 _SPREAD = 0.3
 # Share of a random permutation mixed into the middle of two parents.

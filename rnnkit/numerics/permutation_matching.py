@@ -20,6 +20,8 @@ __all__ = ["PermutationMatch", "match_permutation"]
 _EQUAL = 1e-10
 # Up to so many units every permutation is tried, 5040 at most: the search is made for larger networks.
 _ENUMERATED = 7
+# Exchanges through losses after the last improvement: from 64 units on, and at most, in small networks.
+_PATIENCE = (30, 400)
 
 
 @dataclass(frozen=True)
@@ -102,10 +104,10 @@ def match_permutation(
     linear_a: Real | None = None,
     linear_b: Real | None = None,
     starts: int = 44,
-    crossings: int = 20,
+    crossings: int = 36,
     steps: int = 40,
     exchanges: int = 10_000,
-    patience: int = 30,
+    patience: int | None = None,
     seed: int = 0,
     workers: int = 1,
 ) -> PermutationMatch:
@@ -129,8 +131,10 @@ def match_permutation(
         Searches of the two kinds, for each pair.
     steps, exchanges : int
         Frank-Wolfe steps and exchanges allowed in a search.
-    patience : int
-        Exchanges made through losses after the last improvement. 0: a search ends where no exchange gains.
+    patience : int, optional
+        Exchanges made through losses after the last improvement. 0: a search ends where no exchange gains. By
+        default 30 in networks of 64 units or more; an exchange is cheaper in smaller ones, so there it grows, up to
+        400 in those of 38 units or fewer.
     seed : int
         Of the random starts and crossings. Every pair uses the same stream.
     workers : int
@@ -165,6 +169,7 @@ def match_permutation(
     True
     """
     a, b, linear_a, linear_b = _checked(a, b, linear_a, linear_b)
+    patience = _patience(a.shape[-1]) if patience is None else patience
     for name, value, least in (
         ("starts", starts, 1),
         ("crossings", crossings, 0),
@@ -194,6 +199,11 @@ def match_permutation(
         starts_at_best=np.array([f.starts_at_best for f in found], dtype=np.int64),
         iterations=np.array([f.iterations for f in found], dtype=np.int64),
     )
+
+
+def _patience(units: int) -> int:
+    """Return how many exchanges through losses pay at a size: small networks are worth many, and they cost little."""
+    return round(min(_PATIENCE[1], _PATIENCE[0] * max(1.0, (64 / units) ** 5)))
 
 
 def _checked(a: Real, b: Real, linear_a: Real | None, linear_b: Real | None) -> tuple[Real, Real, Real, Real]:

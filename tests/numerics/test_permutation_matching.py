@@ -25,7 +25,8 @@ from tests.oracles.permutation_matching import (
     tabu_search,
 )
 
-FIXTURE = Path(__file__).parents[2] / "fixtures" / "recurrent_weights.npz"
+FIXTURES = Path(__file__).parents[2] / "fixtures"
+FIXTURE = FIXTURES / "recurrent_weights.npz"
 SMALL = {"starts": 8, "crossings": 8}
 TENURE = np.array([40, 50, 45])
 
@@ -93,6 +94,37 @@ def test_planted_permutation(noise, seed):
     residual = np.linalg.norm(a - relabelled(b, order)) if noise else 0.0
     np.testing.assert_allclose(found.distance[0], residual, rtol=1e-14)
     assert found.status[0] == ("converged" if noise else "optimal")
+
+
+def trained_weights(units):
+    """Recurrent weights and, one row for a unit, its input weights, bias and readout weights."""
+    if units == 64:
+        held = np.load(FIXTURE)
+        return held["recurrent"], np.concatenate([held["input"], held["bias"][..., None], held["readout"].mT], axis=2)
+    held = np.load(FIXTURES / "wide_recurrent_weights.npz")
+    return held[f"recurrent_{units}"], held[f"features_{units}"]
+
+
+@pytest.mark.parametrize("with_features", [False, True])
+@pytest.mark.parametrize("noise", [0.0, 0.1, 0.3, 0.6])
+@pytest.mark.parametrize(("units", "cases"), [(64, 5), (128, 2), (256, 1)])
+def test_planted_permutation_of_trained_weights(units, cases, noise, with_features):
+    """Noise as a share of the norm, in the recurrent weights; with input weights, biases and readout, and without."""
+    a, x = (np.asarray(part[:cases], dtype=np.float64) for part in trained_weights(units))
+    x = x if with_features else x[..., :0]
+    generator = np.random.default_rng(units)
+    drawn, orders = generator.normal(size=a.shape), generator.permuted(np.tile(np.arange(units), (cases, 1)), axis=1)
+    drawn *= noise * np.linalg.norm(a) / np.linalg.norm(drawn)
+    b = np.array([relabelled(other, order) for other, order in zip(a + drawn, orders, strict=True)])
+    y = np.array([other[order] for other, order in zip(x, orders, strict=True)])
+    found = match_permutation(a, b, linear_a=x, linear_b=y, **SMALL)
+    np.testing.assert_array_equal(found.permutation, np.argsort(orders, axis=1))
+    np.testing.assert_allclose(found.distance, np.linalg.norm(drawn, axis=(1, 2)), rtol=1e-13)
+    assert set(found.status) == {"converged" if noise else "optimal"}
+    assert (found.distance == 0).all() == (noise == 0)
+    back = match_permutation(b, a, linear_a=y, linear_b=x, **SMALL)
+    np.testing.assert_array_equal(back.distance, found.distance)
+    np.testing.assert_array_equal(back.permutation, orders)
 
 
 def test_nearly_relabelled_copy_meets_the_bound():
@@ -389,11 +421,22 @@ def test_one_side_zero():
     assert found.status.tolist() == ["optimal"]
 
 
+def test_small_networks_are_searched_for_longer():
+    expected = {1: 400, 38: 400, 40: 315, 50: 103, 64: 30, 256: 30}
+    assert {units: permutation_matching._patience(units) for units in expected} == expected
+    a, b = random_weights(0, 24, 20).reshape(2, 12, 20, 20)
+    usual, short = match_permutation(a, b), match_permutation(a, b, patience=30)
+    assert (usual.iterations > short.iterations).all()
+    assert usual.distance.mean() < short.distance.mean()
+    best = match_permutation(a, b, starts=100, crossings=50, patience=500, seed=1).distance
+    assert (usual.distance <= best * (1 + 1e-12)).mean() >= 0.9
+
+
 def test_options_have_effects():
     a, b = uniform_weights(3, 1, 48)
     full = match_permutation(a, b)
     few = match_permutation(a, b, starts=1, crossings=0)
-    assert full.starts[0] == 64 > few.starts[0] == 1
+    assert full.starts[0] == 80 > few.starts[0] == 1
     assert full.distance[0] < few.distance[0]
     assert full.distance[0] < match_permutation(a, b, crossings=0).distance[0]
     assert len({match_permutation(a, b, starts=3, crossings=0, seed=s).distance[0] for s in range(4)}) > 1
