@@ -22,6 +22,8 @@ STARTS = 100
 # Times are taken in turn: part of the FAQ starts, then rnnkit with one worker and with two.
 TURNS = 4
 WORKERS = 2
+# The excess is taken at each of so many seeds of rnnkit; distances and times are those of the first.
+SEEDS = 5
 # On trained networks: mean distance above the best of the starts, and the starts' time over that with one worker.
 EXCESS, SPEED = 0.003, 5.0
 # Noise added before the units are relabelled, as a share of the weights' Frobenius norm.
@@ -111,6 +113,8 @@ def test_against_faq(benchmark, case):
     found = benchmark.pedantic(match_permutation, (a, b), {"workers": WORKERS}, rounds=1)
     best = {n: distance[:n].min(axis=0) for n in (1, 10, STARTS)}
     excess = found.distance / best[STARTS] - 1
+    others = [match_permutation(a, b, seed=seed, workers=WORKERS).distance for seed in range(1, SEEDS)]
+    by_seed = np.array([found.distance, *others]) / best[STARTS] - 1
     took = np.median(ours, axis=0) / len(a)
     speed = theirs / len(a) / took
     nmf = np.mean([procrustes_distance(*pair) for pair in zip(a, b, strict=True)])
@@ -120,6 +124,8 @@ def test_against_faq(benchmark, case):
         "mean_distance_nmf": nmf,
         "mean_excess": excess.mean(),
         "worst_excess": excess.max(),
+        "mean_excess_by_seed": by_seed.mean(axis=1).tolist(),
+        "worst_excess_by_seed": by_seed.max(axis=1).tolist(),
         "seconds_per_pair": took.tolist(),
         "seconds_per_pair_faq": theirs / len(a),
         "speed": speed.tolist(),
@@ -132,13 +138,15 @@ def test_against_faq(benchmark, case):
         f"\n{case}, {len(a)} pairs: mean distance {found.distance.mean():.4f}; FAQ "
         + ", ".join(f"{reached.mean():.4f} ({n})" for n, reached in best.items())
         + f"; nmf {nmf:.4f}\n  excess over the best of {STARTS}: mean {excess.mean():+.2%}, worst {excess.max():+.2%}"
-        f"; seconds a pair {theirs / len(a):.3f} (FAQ), {took[0]:.3f}, {took[1]:.3f}; "
+        f"\n  over {SEEDS} seeds: mean {by_seed.mean(axis=1).min():+.2%} to {by_seed.mean(axis=1).max():+.2%}, worst "
+        f"{by_seed.max():+.2%}, above by 0.5 % in {(by_seed > 0.005).sum()} of {by_seed.size}"
+        f"\n  seconds a pair {theirs / len(a):.3f} (FAQ), {took[0]:.3f}, {took[1]:.3f}; "
         f"ratio {speed[0]:.1f}, with {WORKERS} workers {speed[1]:.1f}\n"
         f"  mean lower bound {found.lower_bound.mean():.3f}, searches at best {found.starts_at_best.min()} to "
         f"{found.starts_at_best.max()}, status {sorted(set(found.status.tolist()))}"
     )
     if case.startswith("trained"):
-        assert excess.mean() <= EXCESS
+        assert by_seed.mean(axis=1).max() <= EXCESS
         assert speed[0] >= SPEED
 
 
