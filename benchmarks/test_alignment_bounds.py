@@ -73,10 +73,10 @@ def loose_eigenvalue(a, b, rotation):
     turned = rotation @ b @ rotation.T
     total = a @ turned.T + a.T @ turned
     total = (total + total.T) / 2
-    d = alignment_descent.descend(a, turned, total, 24)
+    d, vector = alignment_descent.descend(a, turned, total, 24)
     left, right = total / 2 + d, total / 2 - d
     exact = np.linalg.eigvalsh(alignment_bounds._matrix(a, turned, left, right))[-1]
-    return exact - alignment_bounds._leading_eigenvalue(a, turned, left, right, np.zeros(()))
+    return exact - alignment_bounds._leading_eigenvalue(a, turned, left, right, np.zeros(()), vector)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -157,10 +157,10 @@ def descent_bound(a: Array, b: Array, rotation: Array, steps: int = _STEPS) -> f
     a, turned = a / scale, rotation @ (b / scale) @ rotation.T
     total = a @ turned.T + a.T @ turned
     total = (total + total.T) / 2
-    difference = descend(a, turned, total, steps)
+    difference, vector = descend(a, turned, total, steps)
     left, right = total / 2 + difference, total / 2 - difference
     matrix = _matrix(a, turned, left, right)
-    estimate = _leading_eigenvalue(a, turned, left, right, matrix)
+    estimate = _leading_eigenvalue(a, turned, left, right, matrix, vector)
     proven = _proven_eigenvalue(matrix, estimate, 1e-4 * abs(estimate) + 1e-12)
     if proven is None:
         return 0.0
@@ -221,16 +221,15 @@ def _matrix(a: Array, b: Array, left: Array, right: Array) -> Array:
     return found
 
 
-def _leading_eigenvalue(a: Array, b: Array, left: Array, right: Array, matrix: Array) -> float:
+def _leading_eigenvalue(a: Array, b: Array, left: Array, right: Array, matrix: Array, start: Array) -> float:
     """Estimate the largest eigenvalue of M, from products alone where there are many rows."""
     n = len(a)
     if n > _DENSE:
         operator = LinearOperator(
             (n * n, n * n), matvec=lambda x: apply(a, b, left, right, x.reshape(1, n, n)).ravel(), dtype=np.float64
         )
-        start = np.random.default_rng(0).normal(size=n * n)
         try:
-            return float(eigsh(operator, k=1, which="LA", tol=1e-5, v0=start, return_eigenvectors=False)[0])
+            return float(eigsh(operator, k=1, which="LA", tol=1e-5, v0=start.ravel(), return_eigenvectors=False)[0])
         except ArpackNoConvergence:  # many eigenvalues near the largest: the bound is close to the best
             pass
     last = [n * n - 1, n * n - 1]

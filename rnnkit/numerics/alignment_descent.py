@@ -57,8 +57,8 @@ def _orthonormal_rows(rows: Array) -> Array:
     return np.asarray((vectors[:, kept] / np.sqrt(weights[kept])).T @ rows, dtype=np.float64)
 
 
-def descend(a: Array, b: Array, total: Array, iterations: int) -> Array:
-    """Return the symmetric D with the least largest eigenvalue met on the way.
+def descend(a: Array, b: Array, total: Array, iterations: int) -> tuple[Array, Array]:
+    """Return the symmetric D with the least largest eigenvalue met on the way, and an eigenvector of that.
 
     Parameters
     ----------
@@ -70,8 +70,10 @@ def descend(a: Array, b: Array, total: Array, iterations: int) -> Array:
 
     Returns
     -------
-    (n, n) float64
+    difference : (n, n) float64
         (S - T) / 2.
+    leading : (n, n) float64
+        Nearly of the largest eigenvalue.
     """
     n = len(a)
     block = min(_BLOCK, max(1, n * n // 4))
@@ -79,6 +81,7 @@ def descend(a: Array, b: Array, total: Array, iterations: int) -> Array:
     start[0] = np.eye(n).ravel()  # an eigenvector of value 0, whatever D is
     vectors, past = _orthonormal_rows(start), np.zeros((0, n * n))
     difference = best = np.zeros((n, n))
+    vector = vectors[0]
     least, pace = np.inf, 1.0
     for iteration in range(iterations):
         left, right = total / 2 + difference, total / 2 - difference
@@ -93,7 +96,7 @@ def descend(a: Array, b: Array, total: Array, iterations: int) -> Array:
             vectors, values = leading, values[-block:]
         largest = float(values[-1])
         if largest < least:
-            least, best = largest, difference
+            least, best, vector = largest, difference, vectors[-1]
         else:
             pace *= _SLOWER
         if largest < _TIGHT:
@@ -106,4 +109,4 @@ def descend(a: Array, b: Array, total: Array, iterations: int) -> Array:
         if length == 0:
             break
         difference = difference - pace * largest / length * slope
-    return best
+    return best, vector.reshape(n, n)

@@ -134,7 +134,7 @@ def test_the_eigenvalue_is_proven() -> None:
         (dense @ x.ravel()).reshape(5, 5), a @ x @ b.T + a.T @ x @ b - left @ x - x @ right, atol=1e-12
     )
     largest = np.linalg.eigvalsh(dense)[-1]
-    estimate = alignment_bounds._leading_eigenvalue(a, b, left, right, dense)
+    estimate = alignment_bounds._leading_eigenvalue(a, b, left, right, dense, x)
     proven = alignment_bounds._proven_eigenvalue(dense, estimate, 1e-4 * abs(estimate))
     assert proven is not None
     assert largest <= proven <= largest + 1e-3 * abs(largest)
