@@ -32,7 +32,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 import scipy.linalg
-from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+from scipy.sparse.linalg import ArpackError, LinearOperator, eigsh
 
 from rnnkit.numerics.alignment_descent import apply, descend
 from rnnkit.numerics.alignment_programme import pair_matrix, solve_dual
@@ -60,7 +60,7 @@ def tight_bound(a: Array, b: Array, rotation: Array, effort: Effort = "quick") -
     Parameters
     ----------
     a, b : (n, n) float64
-        Finite operators.
+        Finite operators, of moderate entries (1e-100 to 1e100), as the alignments scale them.
     rotation : (n, n) float64
         The best known. Where it is not stationary the bound may be weaker, and holds all the same.
     effort : {"spectra", "quick", "full"}
@@ -97,7 +97,7 @@ def programme_bound(
     Parameters
     ----------
     a, b : (n, n) float64
-        Finite operators.
+        Finite operators, of moderate entries (1e-100 to 1e100), as the alignments scale them.
     reached : float
         The least distance known. The programme is solved until its bound meets it, to 1e-8 of the norms, or
         cannot and has less than a thousandth of it to gain.
@@ -140,7 +140,7 @@ def descent_bound(a: Array, b: Array, rotation: Array, steps: int = _STEPS) -> f
     Parameters
     ----------
     a, b : (n, n) float64
-        Finite operators.
+        Finite operators, of moderate entries (1e-100 to 1e100), as the alignments scale them.
     rotation : (n, n) float64
         Nearly orthogonal; its distance from an orthogonal matrix is taken off the bound.
     steps : int
@@ -154,7 +154,8 @@ def descent_bound(a: Array, b: Array, rotation: Array, steps: int = _STEPS) -> f
     scale = max(float(np.linalg.norm(a)), float(np.linalg.norm(b)))
     if scale == 0:
         return 0.0
-    a, turned = a / scale, rotation @ (b / scale) @ rotation.T
+    a, b = a / scale, b / scale
+    turned = rotation @ b @ rotation.T
     total = a @ turned.T + a.T @ turned
     total = (total + total.T) / 2
     difference, vector = descend(a, turned, total, steps)
@@ -166,10 +167,11 @@ def descent_bound(a: Array, b: Array, rotation: Array, steps: int = _STEPS) -> f
         return 0.0
     value = float(np.trace(left) + np.trace(right)) + n * proven
     # ||turned|| differs from ||b|| by the distance of the rotation from an orthogonal matrix, as does the alignment.
-    loose = float(np.linalg.norm(rotation.T @ rotation - np.eye(n))) + 8 * n * EPS
+    loose = float(np.linalg.norm(rotation.T @ rotation - np.eye(n))) + (8 * n + n * n) * EPS
     size = float(np.linalg.norm(turned))
     square = float((a**2).sum() + (turned**2).sum()) - value - 32 * n * EPS * (1 + size) ** 2
-    return float(max(np.sqrt(max(square, 0.0)) - 2 * loose * size, 0.0)) * scale * (1 - 4 * EPS)
+    apart = loose * (2 + loose) * float(np.linalg.norm(b))
+    return float(max(np.sqrt(max(square, 0.0)) - apart, 0.0)) * scale * (1 - 4 * EPS)
 
 
 def spectral_bound(a: Array, b: Array) -> Array:
@@ -188,7 +190,7 @@ def spectral_bound(a: Array, b: Array) -> Array:
     Parameters
     ----------
     a, b : (pairs, n, n) float64
-        Finite operators.
+        Finite operators, of moderate entries (1e-100 to 1e100), as the alignments scale them.
 
     Returns
     -------
@@ -230,7 +232,7 @@ def _leading_eigenvalue(a: Array, b: Array, left: Array, right: Array, matrix: A
         )
         try:
             return float(eigsh(operator, k=1, which="LA", tol=1e-5, v0=start.ravel(), return_eigenvectors=False)[0])
-        except ArpackNoConvergence:  # many eigenvalues near the largest: the bound is close to the best
+        except ArpackError:  # M = 0, or many eigenvalues near the largest
             pass
     last = [n * n - 1, n * n - 1]
     return float(scipy.linalg.eigvalsh(matrix, subset_by_index=last, driver="evr", check_finite=False)[0])
@@ -241,6 +243,8 @@ def _proven_eigenvalue(matrix: Array, estimate: float, excess: float) -> float |
 
     `matrix` is (rows, rows), symmetric; a number `excess` above the `estimate` is tried first.
     """
+    if not np.isfinite(matrix).all():
+        return None
     rows, trace = len(matrix), abs(float(np.trace(matrix)))
     for _ in range(_TRIES):
         sigma = estimate + excess

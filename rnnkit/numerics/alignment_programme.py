@@ -22,7 +22,7 @@ rows make it, so that a step takes O(n^6). Some twelve steps suffice.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -116,10 +116,13 @@ def solve_dual(a: Array, b: Array, enough: Callable[[float, float], bool], linea
     if linear is not None:
         offset = float(np.linalg.norm(linear))
         matrix = np.block([[matrix, linear.reshape(-1, 1)], [linear.reshape(1, -1), np.zeros((1, 1))]])
+
+    def at(left: Array, right: Array, corner: float) -> Dual:
+        return Dual(left, right, corner, space.product(left, right, corner) - matrix)
+
     # So large that P is definite, by Schur's complement of its corner.
     first = (1.1 * product + offset) * np.eye(n)
-    dual = Dual(first, first, product + offset if linear is not None else 0.0, matrix)
-    dual = replace(dual, slack=space.product(dual.left, dual.right, dual.corner) - matrix)
+    dual = at(first, first, product + offset if linear is not None else 0.0)
     size = len(matrix)
     primal = np.eye(size)
     primal[: n * n] /= n
@@ -150,8 +153,8 @@ def solve_dual(a: Array, b: Array, enough: Callable[[float, float], bool], linea
         if not (along > 0 and across > 0):
             break
         primal = primal + across * onward
-        left, right, corner = (x + along * y for x, y in zip((dual.left, dual.right, dual.corner), change, strict=True))
-        dual = Dual(left, right, corner, space.product(left, right, corner) - matrix)
+        left, right, corner = change
+        dual = at(dual.left + along * left, dual.right + along * right, dual.corner + along * corner)
     return dual
 
 

@@ -110,7 +110,7 @@ def permute_spreads(
     Parameters
     ----------
     first, second : (networks,)
-        Fewer than three give NaN.
+        Fewer than three give NaN, and so do values of which all but one are the same.
     permutations, rng
         As in :func:`permute_contributions`, and so is what is returned.
 
@@ -131,8 +131,18 @@ def permute_spreads(
         return _studentised(_log_spread(x), _log_spread(y))
 
     x, y = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    if any(_single(v) for v in (x, y)):
+        return NAN, 0
     centred = np.concatenate([v - np.median(v) if len(v) else v for v in (x, y)])
     return _permuted(x, y, compared, centred, compared, permutations, rng)
+
+
+def _single(values: Floats) -> bool:
+    """Whether a single value makes all of the spread: then the spread has no error."""
+    if len(values) < 3:
+        return False
+    ordered, rounding = np.sort(values), 1e-14 * np.abs(values).max()
+    return bool(min(np.ptp(ordered[1:]), np.ptp(ordered[:-1])) <= rounding < np.ptp(ordered))
 
 
 @dataclass(frozen=True)

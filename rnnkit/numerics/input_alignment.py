@@ -15,12 +15,13 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from rnnkit.errors import InputError
+from rnnkit.errors import InputError, unknown_name
 from rnnkit.numerics import orthogonal_search as local
 from rnnkit.numerics.alignment_bounds import EPS, LARGEST, QUICK, Effort, programme_bound, spectral_bound
 from rnnkit.numerics.orthogonal_alignment import CERTIFIED, OrthogonalAlignment, align_orthogonal
@@ -101,6 +102,8 @@ def align_driven(
     x, y, n = _square(a, drive_a, "a"), _square(b, drive_b, "b"), np.asarray(a).shape[-1]
     if x.shape != y.shape or np.shape(a) != np.shape(b):
         raise InputError("b", f"shapes {np.shape(b)}, {np.shape(drive_b)}", "give as many, of the same sizes as a")
+    if bound not in (known := get_args(Effort)):
+        raise unknown_name("bound", bound, known, "effort")
     for name, value, least in (("explore_iterations", explore_iterations, 1), ("workers", workers, 1)):
         if value < least:
             raise InputError(name, f"{value} is below {least}", f"give {least} or more")

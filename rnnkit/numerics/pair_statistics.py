@@ -13,6 +13,9 @@ from rnnkit.numerics.resampling import NAN, Estimate, Floats, Refinement, check_
 
 __all__ = ["PairEstimate", "pair_mean", "pair_ratio"]
 
+#: Squared residuals of pairs, over the largest distance squared, that are rounding.
+_ROUNDING = 1e-28
+
 
 @dataclass(frozen=True)
 class PairEstimate(Estimate):
@@ -167,16 +170,22 @@ def _refined(table: Floats, paired: Floats) -> Refinement | None:
     9, 586-596, section 2, for what the jackknife counts too often; Satterthwaite 1946 for the degrees of freedom.
     """
     n = len(table)
+    unit = float(np.abs(table).max())
+    if not unit > 0:
+        return None
+    table = table / unit
     degrees = paired.sum(axis=1)
     pairs = degrees.sum() / 2
     own, _, rank, _ = np.linalg.lstsq(np.diag(degrees) + paired, table.sum(axis=1), rcond=None)
     mean, left_out = _pair_statistics(table, paired)
     jackknife = (n - 1) / n * ((left_out - mean) ** 2).sum()
-    if rank == pairs or not jackknife > 0:
+    if rank == pairs:
         return None
     rest = (table - own - own[:, None]) * paired
     noise = (rest**2).sum() / 2 / (pairs - rank)
-    least = noise / pairs
+    least = noise / pairs if noise > _ROUNDING else 0.0
+    if not jackknife > 0:
+        return Refinement(1.0, float(min(pairs - rank, n - 1)), size=unit * float(np.sqrt(least)))
     counted = (n - 1) / n * (degrees / (pairs - degrees)).sum() * least
     networks = jackknife - counted
     variance = max(networks, 0.0) + least
@@ -188,8 +197,11 @@ def _refined(table: Floats, paired: Floats) -> Refinement | None:
     uncertainty = spread**2 * cut + 2 * least**2 / (pairs - rank)
     freedom = min(2 * variance**2 / uncertainty, n - 1)
     c = own - own.mean()
-    curvature = (c @ rest @ c) / (2 * pairs * c.std(ddof=1) ** 3 * np.sqrt(n)) if c.any() else 0.0
-    return Refinement(float(np.sqrt(variance / jackknife)), float(freedom), float(curvature))
+    # Over the whole error, pairs included: 4 sd(c)^2 / n alone may be as good as nothing.
+    deviation = max(float(c.std(ddof=1)), float(np.sqrt(n * variance)) / 2)
+    curvature = float(c @ rest @ c) / (2 * pairs * deviation**3 * np.sqrt(n)) if deviation > 0 else 0.0
+    error, size = np.sqrt(variance / jackknife), unit * np.sqrt(variance)
+    return Refinement(float(error), float(freedom), curvature, float(size))
 
 
 def _over_pairs(table: Floats, paired: Floats, counts: Floats) -> Floats:

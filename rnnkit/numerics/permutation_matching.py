@@ -88,6 +88,11 @@ class _Prepared:
         recurrent = np.linalg.norm((self.a - self.b[:, permutation][:, :, permutation]).ravel())
         return float(np.hypot(recurrent, np.linalg.norm(self.linear_a - self.linear_b[permutation])))
 
+    @property
+    def rounding(self) -> float:
+        """What rounding can add to a distance, relative to it."""
+        return (self.a.size + self.linear_a.size + 8) * float(np.finfo(np.float64).eps)
+
     def found(self, found: _Found) -> _Found:
         """Say a match in the labels, order and scale that the pair was given in."""
         partner = np.argsort(found.permutation) if self.turned else found.permutation
@@ -128,11 +133,11 @@ def match_permutation(
     linear_a, linear_b : (pairs, units, features) float64, optional
         What else belongs to a unit, one row for each: input weights, readout columns, biases. Both or none.
     starts, crossings : int
-        Searches of the two kinds, for each pair.
+        Searches of the two kinds, for each pair. There is nothing to cross where all ends are one permutation.
     steps, exchanges : int
         Frank-Wolfe steps and exchanges allowed in a search.
     patience : int, optional
-        Exchanges made through losses after the last improvement. 0: a search ends where no exchange gains. By
+        Exchanges made after the last that passed the best. 0: a search ends where no exchange gains. By
         default 30 in networks of 64 units or more; an exchange is cheaper in smaller ones, so there it grows, up to
         400 in those of 38 units or fewer.
     seed : int
@@ -255,7 +260,8 @@ def _prepare(a: Real, b: Real, linear_a: Real, linear_b: Real) -> _Found | _Prep
         squares = ((pair.a[:, None] - pair.b[:, every[:, :, None], every[:, None, :]]) ** 2).sum(axis=(0, 2, 3))
         squares += ((pair.linear_a - pair.linear_b[every]) ** 2).sum(axis=(1, 2))
         least = every[np.argmin(squares)]
-        return pair.found(_Found(pair.distance(least), least, pair.distance(least), "optimal"))
+        distance = pair.distance(least)
+        return pair.found(_Found(distance, least, distance * (1 - pair.rounding), "optimal"))
     bound = permutation_lower_bound(pair.a, pair.b, pair.linear_a, pair.linear_b)
     return replace(pair, bound=bound)
 
@@ -287,7 +293,7 @@ def _solve(pair: _Prepared, options: SearchOptions) -> _Found:
     found = _Found(
         distance=best,
         permutation=population.permutation(0),
-        lower_bound=min(pair.bound, best),  # rounding in the distance could leave it an ulp below
+        lower_bound=min(pair.bound, best * (1 - pair.rounding)),
         status="optimal" if best <= near else "converged" if converged else "budget",
         starts=population.searches,
         starts_at_best=population.at_best,

@@ -87,12 +87,16 @@ class Refinement:
     freedom : float
         Degrees of freedom of the error.
     curvature : float
-        E[c_a c_b e_ab] / (sd(c)^3 sqrt(n)) of what networks (c) and pairs (e) contribute.
+        E[c_a c_b e_ab] / (s^3 sqrt(n)) of what networks (c) and pairs (e) contribute, with s = sd(c), or
+        sqrt(n) / 2 times the standard error where that is larger.
+    size : float
+        The standard error, for where the jackknife has none.
     """
 
     error: float
     freedom: float
     curvature: float = 0.0
+    size: float = 0.0
 
 
 def skewness_correction(skewness: Any, curvature: Any = 0.0) -> tuple[Any, Any]:
@@ -165,7 +169,8 @@ def _quantile(sample: Floats, confidence: float) -> float:
     negative or has fewer than four values.
     """
     n = len(sample)
-    squares = (sample - sample.mean()) ** 2
+    deviations = sample - sample.mean()
+    squares = (deviations / np.abs(deviations).max()) ** 2
     excess = 0.0
     if n > 3:
         kurtosis = float((squares**2).mean() / squares.mean() ** 2) - 3
@@ -212,10 +217,13 @@ def jackknifed(
     """
     n = len(left_out)
     alike = np.ptp(left_out) <= 1e-12 * abs(value)
-    if refinement is None or alike:
+    if refinement is None:
         refinement = Refinement(1.0, n - 1)
-    se = refinement.error * float(np.sqrt((n - 1) / n * ((left_out - value) ** 2).sum()))
     forward, backward = _SCALES[scale]
+    if alike:
+        se = refinement.size * (abs(value) if scale == "log" else 1.0)
+    else:
+        se = refinement.error * float(np.sqrt((n - 1) / n * ((left_out - value) ** 2).sum()))
     # A left-out sample may be without spread, or in line: then there is no interval.
     with np.errstate(divide="ignore", invalid="ignore"):
         middle = float(forward(value))
@@ -223,10 +231,13 @@ def jackknifed(
         mean, tail = contributions.mean(), (1 + confidence) / 2
         stretch = refinement.error * stdtrit(refinement.freedom, tail) / stdtrit(n - 1, tail)
         contributions = mean + stretch * (contributions - mean)
+    if alike and se > 0:  # from pairs alone: networks have no contributions of their own
+        contributions = np.full(n, NAN)
     if bootstrap and rng is not None:
         low, high = _quantiles(weighted(_draw(n, bootstrap, rng)), confidence)
     elif alike:
-        low, high = value, value
+        half = refinement.size * stdtrit(refinement.freedom, tail)
+        low, high = (value, value) if half == 0 else (float(backward(middle - half)), float(backward(middle + half)))
     elif not np.isfinite(contributions).all():
         low, high = NAN, NAN
     elif scale == "correlation":

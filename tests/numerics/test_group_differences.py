@@ -141,3 +141,11 @@ def test_planted_differences_are_found():
     assert permute_contributions(one, other, 999, rng)[0] < 0.01
     assert difference(other, one).ci_low > 0
     assert permute_spreads(rng.normal(size=15), 4 * rng.normal(size=15), 999, rng)[0] < 0.01
+
+
+def test_a_spread_that_one_value_makes_is_not_compared():
+    rng = np.random.default_rng(0)
+    for single in ([0.0, 0.0, 0.6], [1000.1, 1000.1, 1000.7]):
+        p, drawn = permute_spreads(single, rng.normal(size=8), 99, rng)
+        assert np.isnan(p)
+        assert drawn == 0

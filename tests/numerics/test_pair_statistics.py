@@ -223,3 +223,36 @@ def test_all_draws_of_three_networks_are_used_or_dropped():
     a, b = zip(*itertools.combinations(range(3), 2), strict=True)
     result = pair_mean([1.0, 2.0, 6.0], a, b, 3, bootstrap=2000, rng=np.random.default_rng(0))
     assert (result.ci_low, result.ci_high) == (1.0, 6.0)
+
+
+@pytest.mark.parametrize("within", [0.0, 1e-6, 1e-3, 1e-2])
+@pytest.mark.parametrize("seed", range(4))
+def test_the_interval_holds_the_value_when_networks_hardly_differ(within, seed):
+    """Two tight clusters of equal size: every network is as far from the others, and only pairs differ."""
+    rng = np.random.default_rng(seed)
+    points = np.repeat([0.0, 1.0], 4)[:, None] + within * rng.normal(size=(8, 3))
+    a, b = np.triu_indices(8, k=1)
+    found = pair_mean(np.linalg.norm(points[a] - points[b], axis=1), a, b, 8)
+    assert found.ci_low < found.value < found.ci_high
+    assert found.value - found.ci_low > found.se > 0.1
+    assert abs(found.curvature) < 0.1
+
+
+def test_an_error_from_pairs_alone_is_continuous():
+    """All networks have the mean distance 2, to within a little; pairs differ."""
+    a, b = np.triu_indices(4, k=1)
+    found = [pair_mean([1 + extra, 2, 3, 3, 2, 1], a, b, 4) for extra in (0, 1e-13, 1e-9, 1e-5)]
+    assert [one.se for one in found] == pytest.approx([np.sqrt(1 / 3)] * 4, rel=1e-4)
+    assert [one.ci_high for one in found] == pytest.approx([found[0].ci_high] * 4, rel=1e-2)
+    assert np.isnan(found[0].contributions).all()
+    same = pair_mean(np.ones(6), a, b, 4)
+    assert (same.se, same.ci_low, same.ci_high) == (0, 1, 1)
+
+
+@pytest.mark.parametrize("unit", [1e-150, 1e150])
+def test_units_do_not_matter(unit):
+    a, b = np.triu_indices(6, k=1)
+    distances = 1 + np.random.default_rng(0).random(15)
+    plain, scaled = pair_mean(distances, a, b, 6), pair_mean(distances * unit, a, b, 6)
+    for name in ("value", "se", "ci_low", "ci_high"):
+        assert getattr(scaled, name) / unit == pytest.approx(getattr(plain, name))
