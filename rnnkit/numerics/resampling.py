@@ -236,8 +236,8 @@ def jackknifed(
     if bootstrap and rng is not None:
         low, high = _quantiles(weighted(_draw(n, bootstrap, rng)), confidence)
     elif alike:
-        half = refinement.size * stdtrit(refinement.freedom, tail)
-        low, high = (value, value) if half == 0 else (float(backward(middle - half)), float(backward(middle + half)))
+        width = float(refinement.size * stdtrit(refinement.freedom, tail))
+        low, high = (value, value) if width == 0 else (float(backward(middle - width)), float(backward(middle + width)))
     elif not np.isfinite(contributions).all():
         low, high = NAN, NAN
     elif scale == "correlation":
