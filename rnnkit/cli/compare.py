@@ -22,7 +22,7 @@ from rnnkit.cli.options import (
     parse_parameters,
     split_names,
 )
-from rnnkit.cli.output import check_output, write_table
+from rnnkit.cli.output import check_apart, check_output, write_table
 from rnnkit.cli.scale import (
     Activity,
     Cache,
@@ -147,6 +147,8 @@ def run(
     size = parse_bytes(memory)
     grid = parse_counts("--grid-components", grid_components), parse_counts("--grid-delays", grid_delays)
     aside = check_output(sensitivity, None)
+    read = {"--inputs": inputs, **{f"--activity {path}": path for path in activity or []}}
+    check_apart({"--out": out, "--sensitivity": sensitivity}, read)
     if sensitivity is None and any(grid):
         raise InputError("--grid-components, --grid-delays", "are of --sensitivity", "add --sensitivity FILE")
     if sensitivity is not None and ("dsa" not in metrics or aside[0] is None):

@@ -10,7 +10,7 @@ import typer
 
 from rnnkit.cli.command import provenance
 from rnnkit.cli.options import Format, Out, Seed, named, split_names
-from rnnkit.cli.output import check_output, write_table
+from rnnkit.cli.output import check_apart, check_output, write_table
 from rnnkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -85,7 +85,8 @@ def run(
         raise InputError("--bootstrap", "0 draws are too few", "give 2 or more, such as 2000")
     if comparisons is not None and comparisons == summary:
         raise InputError("--comparisons", "is the same as --summary", "give two tables")
-    place = None if embed is None else _embedding_target(embed, out, comparisons)
+    check_apart({"--out": out, "--embed": embed}, {"--comparisons": comparisons, "--summary": summary})
+    place = None if embed is None else _embedding_target(embed, comparisons)
     from rnnkit.stages.degeneracy import degeneracy as stage
     from rnnkit.tables import read
 
@@ -142,12 +143,10 @@ def _group(text: str) -> dict[str, str]:
     return group
 
 
-def _embedding_target(embed: Path, out: Path | None, comparisons: Path | None) -> tuple[Path | None, str]:
+def _embedding_target(embed: Path, comparisons: Path | None) -> tuple[Path | None, str]:
     """Return the file and format of --embed, or raise InputError where it cannot be written."""
     if comparisons is None:
         raise InputError("--embed", "needs distances", "add --comparisons")
     if str(embed) == "-":
         raise InputError("--embed", "is standard output, where the other table goes", "name a file")
-    if out is not None and embed.absolute() == out.absolute():
-        raise InputError("--embed", "is the same file as --out", "name another file")
     return check_output(embed, None, "--embed")

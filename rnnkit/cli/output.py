@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rnnkit.provenance import Provenance
 
-__all__ = ["GOOD", "check_output", "show", "write_table"]
+__all__ = ["GOOD", "check_apart", "check_output", "show", "write_table"]
 
 _FORMATS = ("parquet", "csv", "jsonl")
 _SHOWN = 20
@@ -52,6 +52,26 @@ def check_output(out: Path | None, form: str | None, option: str = "--out") -> t
 
     check_target(out)
     return out, form or ending
+
+
+def check_apart(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:
+    """Raise InputError when an output, by its option, is the same file as another output or an input.
+
+    Examples
+    --------
+    >>> check_apart({"--out": Path("a.csv")}, {"--comparisons": Path("b.csv"), "--summary": None})
+    >>> check_apart({"--out": Path("a.csv"), "--embed": Path("./a.csv")}, {})
+    Traceback (most recent call last):
+    rnnkit.errors.InputError: --embed: is the same file as --out (name another file)
+    """
+    taken: dict[Path, str] = {}
+    for place, of in ((inputs, False), (outputs, True)):
+        for option, path in place.items():
+            if path is None or str(path) == "-":
+                continue
+            if of and path.resolve() in taken:
+                raise InputError(option, f"is the same file as {taken[path.resolve()]}", "name another file")
+            taken[path.resolve()] = option
 
 
 def show(tables: Iterable[pa.Table]) -> set[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import combinations, islice
+from math import comb
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from rnnkit.errors import InputError
 from rnnkit.numerics.resampling import NAN, Estimate, Floats, skewness_correction
@@ -67,13 +69,14 @@ def permute_contributions(
     first, second : Estimate
         Fewer than three contributions, or infinite ones, give NaN.
     permutations : int
+        Relabellings to draw. Where there are no more than so many, each is looked at once.
     rng : numpy Generator
 
     Returns
     -------
     p_value : float
     permutations : int
-        Relabellings drawn; 0 if there is no test.
+        Relabellings looked at; 0 if there is no test.
 
     References
     ----------
@@ -88,14 +91,11 @@ def permute_contributions(
     (0.001, 999)
     """
 
-    def given(x: Floats, y: Floats) -> Floats:
+    def compared(x: Floats, y: Floats) -> Floats:
         return _studentised(_mean(x, first.curvature), _mean(y, second.curvature))
 
-    def dealt(x: Floats, y: Floats) -> Floats:
-        return _studentised(_mean(x), _mean(y))
-
     x, y = first.contributions, second.contributions
-    return _permuted(x, y, given, np.concatenate([x, y]), dealt, permutations, rng)
+    return _permuted(x, y, np.concatenate([x, y]), compared, permutations, rng)
 
 
 def permute_spreads(
@@ -134,7 +134,7 @@ def permute_spreads(
     if any(_single(v) for v in (x, y)):
         return NAN, 0
     centred = np.concatenate([v - np.median(v) if len(v) else v for v in (x, y)])
-    return _permuted(x, y, compared, centred, compared, permutations, rng)
+    return _permuted(x, y, centred, compared, permutations, rng)
 
 
 def _single(values: Floats) -> bool:
@@ -192,23 +192,36 @@ def _log_spread(values: Floats) -> _Moments:
 def _permuted(
     x: Floats,
     y: Floats,
-    given: Callable[[Floats, Floats], Floats],
     pooled: Floats,
-    dealt: Callable[[Floats, Floats], Floats],
+    compared: Callable[[Floats, Floats], Floats],
     permutations: int,
     rng: np.random.Generator,
 ) -> tuple[float, int]:
-    """Return the two-sided p-value of given(x, y) among dealt(...) of two parts of `pooled`, row by row."""
+    """Return the two-sided p-value of compared(x, y) among those of two parts of `pooled`, row by row."""
     if permutations < 1:
         raise InputError("permutations", f"{permutations} relabellings", "give 1 or more")
     size = len(x)
     if min(size, len(y)) < 3 or not np.isfinite(pooled).all():
         return NAN, 0
     # The same relabelling, summed in another order, must count as equal.
-    threshold = abs(float(given(x[None], y[None])[0])) * (1 - 1e-9)
-    extreme = 0
-    for start in range(0, permutations, _BATCH):
-        rows = min(_BATCH, permutations - start)
-        shuffled = rng.permuted(np.tile(pooled, (rows, 1)), axis=1)
-        extreme += int((np.abs(dealt(shuffled[:, :size], shuffled[:, size:])) >= threshold).sum())
-    return (1 + extreme) / (1 + permutations), permutations
+    threshold = abs(float(compared(x[None], y[None])[0])) * (1 - 1e-9)
+    extreme = drawn = 0
+    for order in _relabellings(len(pooled), size, permutations, rng):
+        shuffled = pooled[order]
+        extreme += int((np.abs(compared(shuffled[:, :size], shuffled[:, size:])) >= threshold).sum())
+        drawn += len(order)
+    if drawn == comb(len(pooled), size):
+        return extreme / drawn, drawn
+    return (1 + extreme) / (1 + drawn), drawn
+
+
+def _relabellings(networks: int, size: int, most: int, rng: np.random.Generator) -> Iterator[NDArray[np.intp]]:
+    """Yield orders of the networks, (rows, networks), the first `size` for one group: all there are, or random ones."""
+    every = np.arange(networks)
+    if comb(networks, size) <= most:
+        chosen = combinations(range(networks), size)
+        while batch := list(islice(chosen, _BATCH)):
+            yield np.array([[*one, *np.delete(every, one)] for one in batch])
+        return
+    for start in range(0, most, _BATCH):
+        yield rng.permuted(np.tile(every, (min(_BATCH, most - start), 1)), axis=1)

@@ -72,6 +72,9 @@ def degeneracy(
     if permutations < 1:
         raise InputError("--permutations", f"{permutations} are too few", "give 1 or more, such as 4999")
     held = [(t, n) for t, n in ((comparisons, "comparisons"), (summary, "summary")) if t is not None]
+    for table, name in held:
+        if not table.num_rows:
+            raise InputError(f"--{name}", "the table holds no rows", "look at the command that wrote it")
     by = chosen_keys(held, by, "degeneracy")
     found: list[tuple[Keys, Statistic]] = []
     for table, name in held:
@@ -88,7 +91,7 @@ def degeneracy(
         raise InputError("--comparisons", "no network got below its stop loss", "add --include-unconverged")
     rows = [_row(keys, statistic) for keys, statistic in found]
     if against is not None:
-        check_against(against, [keys for keys, _ in found])
+        against = check_against(against, [keys for keys, _ in found])
         for row, (keys, statistic) in zip(rows, found, strict=True):
             row |= _compared(keys, statistic, found, against, permutations, seed)
     return build("degeneracy", rows, by)

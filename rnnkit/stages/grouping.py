@@ -71,8 +71,20 @@ def reference_of(keys: Keys, against: Mapping[str, str]) -> Keys | None:
     return None if reference == keys else reference
 
 
-def check_against(against: Mapping[str, str], groups: Sequence[Keys]) -> None:
-    """Raise InputError unless `against` names groups that are there, and others to set against them."""
+def check_against(against: Mapping[str, str], groups: Sequence[Keys]) -> dict[str, str]:
+    """Return `against` with values as the tables spell them: 1 may stand for 1.0.
+
+    Raises
+    ------
+    InputError
+        Unless it names groups that are there, and others to set against them.
+
+    Examples
+    --------
+    >>> check_against({"gamma": "1"}, [{"gamma": "1.0"}, {"gamma": "3.0"}])
+    {'gamma': '1.0'}
+    """
+    against = dict(against)
     keys = list(groups[0]) if groups else []
     if not keys:
         raise InputError(
@@ -81,10 +93,20 @@ def check_against(against: Mapping[str, str], groups: Sequence[Keys]) -> None:
     for key, value in against.items():
         if key not in keys:
             raise unknown_name("--against", key, keys, "group column")
-        known = {group[key] for group in groups}
-        if value not in known:
-            raise unknown_name("--against", f"{key}={value}", [f"{key}={v}" for v in known if v is not None], "group")
+        known = sorted({name for group in groups if (name := group[key]) is not None})
+        alike = [name for name in known if name == value or _number(name) == _number(value) is not None]
+        if not alike:
+            raise unknown_name("--against", f"{key}={value}", [f"{key}={name}" for name in known], "group")
+        against[key] = value if value in alike else alike[0]
     pairs = [group for group in groups if (found := reference_of(group, against)) is not None and found in groups]
     if not pairs:
         named = ",".join(f"{key}={value}" for key, value in against.items())
         raise InputError("--against", f"no group can be set against {named}", "name fewer keys, or compare more groups")
+    return against
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

@@ -18,6 +18,9 @@ from rnnkit.tasks import Task
 
 __all__ = ["Drive", "Held", "Member", "Source", "as_source", "drives", "survey"]
 
+#: Activity beyond this is as good as infinite.
+_LARGEST = 1e100
+
 
 class Source(Protocol):
     """A network, or a recording, that is opened when it is needed; can be sent to another process."""
@@ -142,12 +145,16 @@ def survey(sources: Sequence[Source], within: Sequence[str], choice: TaskChoice)
 
 
 def _member(source: Source, within: Sequence[str], choice: TaskChoice) -> Member:
-    network = source.open()
+    network, activity = source.open(), source.activity()
+    if activity is not None and within:
+        what = f"{source.name} is a recording, which has no setting '{within[0]}'"
+        raise InputError("--within", what, "leave out --within, or --activity")
     group = tuple(str(network.setting(name)) for name in within)
-    activity = source.activity()
     if activity is not None:
         total = hashlib.sha256(repr(activity.shape).encode() + np.ascontiguousarray(activity).tobytes())
-        bad = None if np.isfinite(activity).all() else "not_finite:activity"
+        # Squares and their sums must be finite too.
+        largest = float(np.abs(activity).max(initial=0)) if np.isfinite(activity).all() else np.inf
+        bad = None if largest < _LARGEST else "not_finite:activity"
         recorded = (activity.shape[0], activity.shape[1])
         return Member(source.name, total.hexdigest(), group, network.converged, bad, recorded=recorded)
     found = Member(source.name, network.digest(), group, network.converged, flaw(network), network.architecture.inputs)

@@ -396,12 +396,16 @@ CASES = [
             ("two.npz two.npz", "two.npz", "two of the name"),
             ("arrays.npz", "arrays.npz", "(trials, steps, units)"),
             ("two.npz --metric pif", "pif", "is a recording"),
+            ("two.npz --within gamma", "--within", "no setting 'gamma'"),
             ("bad/five.npz", "1 network", "at least two"),
             ("two.npz bad/five.npz", "--delay", "give one"),
         ]
     ],
     *[Case(f"compare ckpts -o new.csv {option} 0", option) for option in ("--delay", "--max-delay", "--starts")],
     Case("compare ckpts -o new.csv --bound best", "--bound"),
+    Case("compare ckpts --metric dsa -o new.csv --sensitivity new.csv", "--sensitivity"),
+    Case("degeneracy --comparisons comparisons.parquet -o comparisons.parquet", "--comparisons"),
+    Case("degeneracy --comparisons comparisons.parquet -o new.csv --embed comparisons.parquet", "--comparisons"),
     # degeneracy
     *[
         Case(f"degeneracy -o new.csv {rest}", names, says)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist
 from scipy.stats import kstat
 
 from rnnkit.errors import InputError
@@ -54,27 +55,45 @@ def test_p_is_the_share_of_all_relabellings(test):
         rest = [k for k in range(8) if k not in chosen]
         extreme.append(abs(statistic(pooled[list(chosen)], pooled[rest])) >= given * (1 - 1e-9))
     p, drawn = test(x, y, 20_000, np.random.default_rng(0))
-    assert drawn == 20_000
-    assert p == pytest.approx(np.mean(extreme), abs=0.012)
+    assert drawn == 70
+    assert p == np.mean(extreme)
+    p, drawn = test(x, y, 69, np.random.default_rng(0))
+    assert drawn == 69
+    assert p == pytest.approx(np.mean(extreme), abs=0.2)
 
 
-def test_the_curvature_counts_for_what_is_given_only():
+def test_the_curvature_counts_for_every_relabelling():
     rng = np.random.default_rng(6)
     one, other = mean(rng.exponential(size=4)), mean(0.3 + rng.exponential(size=4))
     curved = replace(one, curvature=0.4)
-    x, y = one.contributions, other.contributions
-    variances = kstat(x, 2) / 4, kstat(y, 2) / 4
-    error = np.sqrt(sum(variances))
-    k = (kstat(x, 3) - kstat(y, 3)) / 16 / error**3
-    t, g = (x.mean() - y.mean()) / error, 0.4 * variances[0] ** 1.5 / error**3
-    a = k / 3 + g / 2
-    given = abs(t + a * t**2 + a**2 * t**3 / 3 + k / 6 + g / 2)
-    pooled = np.concatenate([x, y])
+
+    def statistic(x, y):
+        variances = kstat(x, 2) / 4, kstat(y, 2) / 4
+        error = np.sqrt(sum(variances))
+        k = (kstat(x, 3) - kstat(y, 3)) / 16 / error**3
+        t, g = (x.mean() - y.mean()) / error, 0.4 * variances[0] ** 1.5 / error**3
+        a = k / 3 + g / 2
+        return abs(t + a * t**2 + a**2 * t**3 / 3 + k / 6 + g / 2)
+
+    pooled = np.concatenate([one.contributions, other.contributions])
     splits = [list(chosen) for chosen in itertools.combinations(range(8), 4)]
-    extreme = [abs(welch(pooled[s], np.delete(pooled, s))) >= given * (1 - 1e-9) for s in splits]
-    p = [permute_contributions(first, other, 20_000, np.random.default_rng(0))[0] for first in (curved, one)]
-    assert p[0] == pytest.approx(np.mean(extreme), abs=0.012)
-    assert abs(p[0] - p[1]) > 0.03
+    given = statistic(one.contributions, other.contributions) * (1 - 1e-9)
+    extreme = [statistic(pooled[s], np.delete(pooled, s)) >= given for s in splits]
+    assert permute_contributions(curved, other, 70, rng) == (np.mean(extreme), 70)
+    assert permute_contributions(curved, other, 60, rng)[1] == 60
+    assert abs(np.mean(extreme) - permute_contributions(one, other, 70, rng)[0]) > 0.01
+
+
+def test_no_p_is_below_what_the_relabellings_allow():
+    """Four networks against four that lie eight times as far apart, pairs having a part of their own."""
+    a, b = np.triu_indices(4, k=1)
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        near, far = (pair_mean(pdist(width * rng.normal(size=(4, 3))), a, b, 4) for width in (1, 8))
+        for most in (69, 70, 4999):
+            p, drawn = permute_contributions(near, far, most, rng)
+            assert drawn == min(most, 70)
+            assert p >= 1 / 70
 
 
 @pytest.mark.parametrize("test", TESTS)
