@@ -221,5 +221,5 @@ def run(
         rows = over_grid(
             compared, *point, grid_components=grid[0], grid_delays=grid[1], options=options, progress=bar, **common
         )
-        write_table("sensitivity", [rows], aside, True, ran)
+        code = max(code, write_table("sensitivity", [rows], aside, True, ran))
     return code
