@@ -221,5 +221,4 @@ def run(
         rows = over_grid(
             compared, *point, grid_components=grid[0], grid_delays=grid[1], options=options, progress=bar, **common
         )
-        code = max(code, write_table("sensitivity", [rows], aside, True, ran))
-    return code
+        return max(code, write_table("sensitivity", [rows], aside, True, ran))
