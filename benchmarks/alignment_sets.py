@@ -1,7 +1,7 @@
 """Three sets of 40 pairs of operators, of norm 1, and the least distance known of each pair.
 
-``python benchmarks/alignment_sets.py`` searches from 1,000 starts, recombines, and writes best_known_alignments.json;
-on one thread it takes up to an hour. The benchmarks judge by it.
+``python benchmarks/alignment_sets.py`` searches from 1,000 starts, recombines, and writes best_known_alignments.json,
+where it is better than what stands there. The benchmarks judge by it.
 
 - `trained`: ten networks trained on the flip-flop, 40 of their 45 pairs (fixtures/make_operators.py), at two sizes.
 - `random`: operators of equal spectra, 14 pairs of size 12, 13 of 36 and 13 of 90. A random matrix's real Schur form

@@ -194,7 +194,7 @@ def run(
         "rates": rates,
         "scale": Scale(workers, scheduler, size, cache),
     }
-    settings = {k: v for k, v in dataclasses.asdict(options).items() if k not in ("device", "threads")}
+    settings = options.settings()
     choices: dict[str, Any] = {}
     ran = provenance(
         metric=metrics, within=keys, task=task, parameters=chosen, inputs=inputs, trials=trials, rates=rates

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -84,6 +84,10 @@ class MetricOptions:
     solver: str = "rnnkit"
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     threads: int = 1
+
+    def settings(self) -> dict[str, Any]:
+        """Return what says what is computed, not where or how fast."""
+        return {name: value for name, value in asdict(self).items() if name not in ("device", "threads")}
 
 
 @dataclass(frozen=True)

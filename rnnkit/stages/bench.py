@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import RLock
 from typing import Any
@@ -19,8 +19,6 @@ from rnnkit.stages.sources import Drive, Source
 
 __all__ = ["Bench", "Study", "perform"]
 
-#: Options that say where and how fast, not what.
-_PLACE = ("device", "threads")
 _SOLVER = ("solver", "starts", "bound", "seed")
 
 Commons = Mapping[str, Mapping[str, Any]]
@@ -149,7 +147,7 @@ class Bench:
         return held
 
     def _key(self, metric: Metric, index: int, common: Mapping[str, Any]) -> str:
-        options = {k: v for k, v in asdict(self.study.options).items() if k not in (*_PLACE, *_SOLVER)}
+        options = {k: v for k, v in self.study.options.settings().items() if k not in _SOLVER}
         if metric.uses is not None:
             options = {k: v for k, v in options.items() if k in metric.uses}
         drive = self.study.drives[index]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,9 +23,6 @@ __all__ = ["Comparison", "Progress", "Report", "grouped"]
 
 Progress = Callable[[int, int], None]
 Report = Callable[[str, dict[str, Any]], None]
-
-#: Options that say where and how fast, not what.
-_PLACE = ("device", "threads")
 
 
 def grouped(members: Sequence[Member]) -> list[list[int]]:
@@ -137,7 +134,7 @@ class Comparison:
     def _run(self) -> dict[str, Any]:
         """Return what makes two runs the same, as plain values."""
         listed = repr([(member.name, member.digest, self._trials(k)) for k, member in enumerate(self.members)])
-        options = {key: value for key, value in asdict(self.options).items() if key not in _PLACE}
+        options = self.options.settings()
         return {
             "version": __version__,
             "metric": [metric.name for metric in self.metrics],
@@ -148,7 +145,7 @@ class Comparison:
 
     def _note(self, prepared: Prepared) -> dict[str, Any]:
         """Return what a later run needs to know of this one to use its rows."""
-        options = {key: value for key, value in asdict(self.options).items() if key not in _PLACE}
+        options = self.options.settings()
         metrics = {}
         for metric in self.metrics:
             if metric.reduces() and metric.uses is not None:
