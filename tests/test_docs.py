@@ -18,7 +18,7 @@ import pytest
 from rnnkit.architectures import FAMILIES
 from rnnkit.metrics import METRICS
 from rnnkit.schemas import SCHEMAS
-from rnnkit.tasks import describe, task_class, task_names
+from rnnkit.tasks import PRESETS, describe, task_class, task_names
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -144,7 +144,7 @@ def _check_rnnkit(words: list[str]) -> None:
     values, _, _ = command.make_parser(context).parse_args(list(words[1:]))
     if words[0] in ("train", "sample", "tasks") and isinstance(values.get("task"), str):
         task = values["task"]
-        assert task in task_names()
+        assert task in {*task_names(), *PRESETS}
         known = {parameter.name for parameter in describe(task_class(task))}
         assert {text.partition("=")[0] for text in values.get("parameters") or []} <= known
     if isinstance(values.get("metric"), str):
