@@ -258,7 +258,7 @@ CASES = [
     Case(f"{TRAIN} --model leaky --alpha 2", "--alpha", "(0, 1]"),
     Case(f"{TRAIN} --nonlinearity softplus", "softplus", "known: "),
     Case(f"{TRAIN} --gamma -1", "--gamma", "positive"),
-    Case(f"{TRAIN} --init orthogonal", "orthogonal", "known: "),
+    Case(f"{TRAIN} --init glorot", "glorot", "known: "),
     Case(f"{TRAIN} --lr nan", "--lr", "positive"),
     Case(f"{TRAIN} --batch 0", "--batch", "1 or more"),
     Case(f"{TRAIN} --epochs 0", "--epochs", "1 or more"),
