@@ -22,7 +22,7 @@ from rnnkit.cli.main import app
 from rnnkit.metrics import METRICS, get_metric
 from rnnkit.models.initialisation import default_initialisation
 from rnnkit.schemas import SCHEMAS
-from rnnkit.tasks import describe, make_task, task_class, task_names
+from rnnkit.tasks import PRESETS, describe, make_task, task_class, task_names
 
 FOLDER = Path(__file__).parent / "reference"
 
@@ -96,7 +96,7 @@ def commands_page() -> str:
             parts.append(table(("argument", "default", "meaning"), rows))
         rows = []
         for p in sorted(options, key=lambda p: p.rich_help_panel == "Talk"):
-            names = ", ".join(sorted(p.opts, key=len, reverse=True))
+            names = ", ".join([*sorted(p.opts, key=len, reverse=True), *p.secondary_opts])
             again = " (may be repeated)" if p.multiple and "repeated" not in p.help else ""
             must = " (required)" if p.required else ""
             rows.append((code(f"{names} {_kind(p)}".strip()), _default(p), prose(p.help + again + must)))
@@ -157,6 +157,15 @@ def tasks_page() -> str:
         parts.append(table(("parameter", "type", "default", "meaning"), rows))
         preset = [(code(key), _value(value)) for key, value in asdict(found.preset).items()]
         parts += ["Training preset, used where the command line gives nothing:\n", table(("setting", "value"), preset)]
+        for other, named in PRESETS.items():
+            if named.task == name:
+                held = [(code(key), _value(value)) for key, value in {**named.parameters, **named.settings}.items()]
+                parts += [
+                    f"### {other}\n",
+                    f"{prose(named.summary[0].upper() + named.summary[1:])}. Source: {prose(named.source)}. "
+                    "What differs from the above:\n",
+                    table(("parameter or setting", "value"), held),
+                ]
     return "\n".join(parts)
 
 

@@ -126,7 +126,9 @@ class Checkpoint:
         >>> Checkpoint("a", shape, {}).setting("units")
         4
         """
-        constants = self.architecture.to_json()
+        shape = self.architecture
+        # A file names these two only where they differ from the usual; a grid over them needs both values.
+        constants = {"bias": shape.bias, "recurrent": shape.recurrent, **shape.to_json()}
         sources: tuple[Mapping[str, Any], ...] = (
             {"seed": self.seed, "task": self.task, "status": self.status, "model": self.architecture.family},
             self.task_parameters,

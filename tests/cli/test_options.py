@@ -176,6 +176,8 @@ EFFECTS: dict[tuple[str, str], Effect] = {
             ("gamma", "", "--gamma 2"),
             ("init", "", "--init gaussian"),
             ("gain", "--init gaussian", "--gain 0.5"),
+            ("recurrent", "", "--recurrent cayley"),
+            ("bias", "", "--no-bias"),
             ("lr", "", "--lr 0.01"),
             ("batch", "", "--batch 5"),
             ("epochs", "", "--epochs 1"),
