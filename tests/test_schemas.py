@@ -15,6 +15,10 @@ CONTRACT = {
     "summary": (("network", "condition"), "task trials steps loss fvu accuracy status"),
     "comparisons": (("a", "b", "metric"), "distance lower_bound status starts seconds"),
     "degeneracy": (("level", "metric"), "value se ci_low ci_high networks pairs"),
+    "ablations": (
+        ("network", "ablation"),
+        "fvu_full fvu delta_fvu accuracy_full accuracy removed_mass sensitivity rollout_distance status",
+    ),
 }
 
 

@@ -21,6 +21,7 @@ from rnnkit.cli import (
     info,
     rollout,
     sample,
+    schur_ablate,
     tasks,
     train,
 )
@@ -44,7 +45,7 @@ app = typer.Typer(
     epilog="Commands chain: rnnkit train flipflop -o ckpts; rnnkit compare ckpts | rnnkit degeneracy --comparisons -",
 )
 
-for module in (train, tasks, sample, info, import_, export, rollout, compare, degeneracy):
+for module in (train, tasks, sample, info, import_, export, rollout, compare, degeneracy, schur_ablate):
     register(app, module.run, module.NAME)
 
 

@@ -24,6 +24,7 @@ _SHOWN = 20
 #: Statuses of rows that are what they should be.
 GOOD = frozenset(
     {"ok", "optimal", "converged", "exact", "budget", "training", "imported", "rank_deficient", "reference"}
+    | {"empty", "threshold_tie", "threshold_close", "no_freedom"}
 )
 
 

@@ -61,6 +61,17 @@ def other_networks() -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in root.rglob("*.safetensors")}
 
 
+@cache
+def gru_network() -> bytes:
+    """A network with gates."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["--model", "gru", "--seeds", 0, "-o", folder, "-q"]
+        assert run_cli("train", *QUICK, *words).code == 0
+        return next(Path(folder).glob("*.safetensors")).read_bytes()
+
+
 @pytest.fixture
 def desk(ensemble, tables, tmp_path, monkeypatch) -> Path:
     """A folder with sound networks in `ckpts/`, sound tables, and every kind of bad file."""
@@ -81,6 +92,10 @@ def desk(ensemble, tables, tmp_path, monkeypatch) -> Path:
     three = other_networks()
     (bad / "three.safetensors").write_bytes(three["flipflop-vanilla-n8-s0.safetensors"])
     (bad / "taskless.safetensors").write_bytes(three["plain.safetensors"])
+    (bad / "gru.safetensors").write_bytes(gru_network())
+    (tmp_path / "clash").mkdir()
+    for name in ("a", "a-CR"):
+        shutil.copy(tmp_path / NETWORK, tmp_path / "clash" / f"{name}.safetensors")
     (bad / "empty.pt").write_bytes(b"")
     torch.save(Object(), bad / "object.pt")
     torch.save({"weights": torch.zeros(3)}, bad / "vector.pt")
@@ -153,6 +168,7 @@ CKPT_COMMANDS = {
     "export {} --to npz -o new": "export",
     "rollout {} -o new.csv": "rollout",
     "compare {} ckpts -o new.csv": "compare",
+    "schur-ablate {} ckpts -o new.csv --save new": "schur-ablate",
 }
 CASES = [
     # checkpoints, in every command that takes them
@@ -473,6 +489,44 @@ CASES = [
         ]
     ],
     Case("degeneracy --comparisons -", "standard input", "no readable Parquet", b"no table"),
+    # schur-ablate
+    *[
+        Case(f"schur-ablate ckpts -o new.csv {rest}", names, says)
+        for rest, names, says in [
+            ("--task flipflip", "flipflip", "did you mean 'flipflop'"),
+            ("--task sine", "has 2 inputs", "'sine'"),
+            ("-t bits=3", "has 2 inputs", "--task"),
+            ("--trials 0", "--trials", ""),
+            ("--seed -1", "--seed", ""),
+            ("--device tpu", "'tpu'", ""),
+            ("--alpha 0", "--alpha", "(0, 1]"),
+            ("--alpha 1.1", "--alpha", "(0, 1]"),
+            ("--alpha nan", "--alpha", "(0, 1]"),
+            ("--alpha big", "--alpha", "no list of numbers"),
+            ("--alpha .9,.90", "--alpha", "given twice"),
+            ("--alpha .9,,.8", ".9,,.8", "commas"),
+            ("--orders -1", "--orders", ""),
+            ("--controls -1", "--controls", ""),
+            ("--epsilon -1", "--epsilon", "0 or more"),
+            ("--epsilon inf", "--epsilon", "0 or more"),
+            ("--controls 3", "--controls-out", "go together"),
+            ("--controls-out c.csv", "--controls", "go together"),
+            ("--controls 3 --controls-out -", "--controls-out", "go together"),
+            ("--controls 3 --controls-out c.csv --control noise", "noise", "known: all"),
+            ("--controls 3 --controls-out c.csv --control all,entries", "'all'", "known: "),
+            ("--control entries", "--control", "add --controls"),
+            ("--controls 3 --controls-out new.csv", "--controls-out", "same file as --out"),
+            ("--controls 3 --controls-out c.txt", "c.txt", "names no format"),
+            ("--schur s.txt", "s.txt", "names no format"),
+            ("--schur -", "--schur", "name a file"),
+            ("--schur new.csv", "--schur", "same file as --out"),
+            ("--save /proc/new", "/proc", "cannot be written"),
+            ("bad/taskless.safetensors", "has no task", "--task"),
+            ("bad/gru.safetensors --save new", "gru: is a 'gru' network", "vanilla, leaky"),
+        ]
+    ],
+    Case("schur-ablate bad/nan.safetensors -o new.csv", "recurrent.weight", "NaN"),
+    Case("schur-ablate clash -o new.csv --save clash", "--save", "one of the networks given"),
     # the application itself
     Case("trian", "trian", "train"),
     Case("--loud", "--loud", "No such option"),

@@ -36,6 +36,7 @@ TABLES = {
         ],
         "degeneracy",
     ),
+    "schur-ablate": (["schur-ablate", "{ckpts}", "--trials", "4", "--orders", "2"], "ablations"),
 }
 #: Commands that fill a folder, with a line but for -o; and those that print text.
 FOLDERS = {
@@ -52,6 +53,7 @@ READ = {
     "rollout --summary": ["{ckpts}"],
     "compare": ["{ckpts}"],
     "degeneracy": ["{tables}/comparisons.parquet", "{tables}/summary.parquet"],
+    "schur-ablate": ["{ckpts}"],
 }
 
 
@@ -277,6 +279,7 @@ def test_failed_rows_end_in_code_1(ensemble, tmp_path):
         (["rollout", "--trials", 2], "hidden"),
         (["rollout", "--summary", "--trials", 2], "loss"),
         (["compare", "--metric", "svcca", "--trials", 2], "distance"),
+        (["schur-ablate", "--trials", 2], "fvu"),
     ):
         done = run_cli(words[0], ensemble, tmp_path / "bad.safetensors", *words[1:])
         assert done.code == 1

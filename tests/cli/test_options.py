@@ -71,6 +71,14 @@ def embedded(_: Outcome, folder: Path) -> object:
     return path.is_file() and path.read_text()
 
 
+def controls(_: Outcome, folder: Path) -> object:
+    return (folder / "out/c.csv").read_text()
+
+
+def stabilisers(done: Outcome, _: Path) -> object:
+    return done.table()["stabiliser"].to_pylist()
+
+
 def text(done: Outcome, _: Path) -> object:
     return done.out
 
@@ -111,6 +119,8 @@ DEGENERACY = "degeneracy --include-unconverged"
 PAIRS = f"{DEGENERACY} --comparisons comparisons.parquet"
 GRID = f"{DEGENERACY} --comparisons grid.csv"
 AGAINST = f"{GRID} --against gamma=1"
+SCHUR = "schur-ablate ckpts --trials 8 -q"
+CONTROLS = f"{SCHUR} --controls 3 --controls-out out/c.csv"
 
 EFFECTS: dict[tuple[str, str], Effect] = {
     ("tasks", "task"): Effect("tasks", "tasks sine", text),
@@ -254,6 +264,21 @@ EFFECTS: dict[tuple[str, str], Effect] = {
     ("degeneracy", "seed"): Effect(
         f"{AGAINST} --permutations 99", f"{AGAINST} --permutations 99 --seed 1", column("p_value"), column("value")
     ),
+    ("schur-ablate", "checkpoints"): Effect(SCHUR, f"{SCHUR} current", rows),
+    ("schur-ablate", "alpha"): Effect(SCHUR, f"{SCHUR} --alpha 0.4", column("dim_r"), column("fvu_full")),
+    ("schur-ablate", "orders"): Effect(SCHUR, f"{SCHUR} --orders 3", column("delta_fvu_order_max"), column("fvu")),
+    ("schur-ablate", "controls"): Effect(CONTROLS, f"{CONTROLS} --controls 4", controls, rows),
+    ("schur-ablate", "control"): Effect(CONTROLS, f"{CONTROLS} --control entries,rotated", controls, rows),
+    ("schur-ablate", "controls_out"): Effect(CONTROLS, CONTROLS.replace("out/c.csv", "out/d.csv"), files, rows),
+    ("schur-ablate", "schur"): Effect(SCHUR, f"{SCHUR} --schur out/s.csv", files, rows),
+    ("schur-ablate", "epsilon"): Effect(SCHUR, f"{SCHUR} --epsilon 100", stabilisers, column("rollout_distance")),
+    ("schur-ablate", "save"): Effect(SCHUR, f"{SCHUR} --save out", files, rows),
+    ("schur-ablate", "task"): Effect(SCHUR, f"{SCHUR} --task flipflop -t bits=2", rows),
+    ("schur-ablate", "parameters"): Effect(SCHUR, f"{SCHUR} -t steps=3", rows),
+    ("schur-ablate", "trials"): Effect(SCHUR, f"{SCHUR} --trials 9", rows),
+    ("schur-ablate", "seed"): Effect(CONTROLS, f"{CONTROLS} --seed 1", controls),
+    ("schur-ablate", "device"): Effect(f"{SCHUR} --device cpu", f"{SCHUR} --device cuda:99", code),
+    ("schur-ablate", "threads"): Effect(f"{SCHUR} --threads 1", f"{SCHUR} --threads 2", threads, rows),
 }
 
 

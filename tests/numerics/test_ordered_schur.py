@@ -156,11 +156,17 @@ def test_adjacent_swaps_mend_what_insertion_cannot(monkeypatch):
     assert (found.violation, found.refused) == (0, 0)
 
 
-def test_a_block_that_cannot_move_stays_and_is_told(monkeypatch):
-    found = with_lapack(monkeypatch, lambda value, way: abs(value - 3) < 1e-9)
-    np.testing.assert_allclose(found.moduli, [5, 4, 1, 3, 2])
-    assert found.violation == pytest.approx(0.4)
-    assert found.refused == 1
+def test_blocks_that_cannot_move_stay_and_it_is_told(monkeypatch):
+    w = gaussian(np.random.default_rng(9), 12)
+    monkeypatch.setattr(sys.modules["rnnkit.numerics.ordered_schur"], "lapack", Refusing(lambda value, way: True))
+    found = ordered_schur(w)
+    diagonal = np.diagonal(scipy.linalg.schur(w)[0])
+    np.testing.assert_allclose(found.eigenvalues.real, diagonal[found.starts], atol=1e-12)
+    m = found.moduli
+    expected = max((m[j] - m[i]) / max(m) for i in range(len(m)) for j in range(i, len(m)))
+    assert found.violation == pytest.approx(expected)
+    assert found.violation > 0.1
+    assert found.refused == sum(m[i + 1] > m[i] for i in range(len(m) - 1))
 
 
 def test_a_matrix_whose_swaps_are_refused(monkeypatch):
