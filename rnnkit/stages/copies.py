@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rnnkit.architectures import CAYLEY_TENSORS
 from rnnkit.checkpoints import Checkpoint
 from rnnkit.metrics import acting_weights
 from rnnkit.models import Weights, Workspace, make_model
@@ -39,9 +40,16 @@ Floats = NDArray[np.float64]
 def as_dense(network: Checkpoint) -> Checkpoint:
     """Return the network with its recurrence as one matrix: a `lowrank` one as the `current` one that it is.
 
-    Its readout then holds the 1 / N, and its weights are float64. The other families are returned as they are.
+    Its readout then holds the 1 / N, and its weights are float64. A `cayley` network is parted from what its matrix is
+    made of, which does not make the matrix of a copy. All others are returned as they are.
     """
     shape = network.architecture
+    if shape.recurrent == "cayley":
+        weights, initial = (
+            {name: value for name, value in tensors.items() if name not in CAYLEY_TENSORS}
+            for tensors in (network.weights, network.initial)
+        )
+        return replace(network, architecture=replace(shape, recurrent="dense"), weights=weights, initial=initial)
     if not shape.spec.low_rank:
         return network
 

@@ -10,15 +10,16 @@ import numpy as np
 import pytest
 
 from rnnkit.architectures import FAMILIES, Architecture
-from rnnkit.checkpoints import Checkpoint
+from rnnkit.checkpoints import Checkpoint, check_tensors
 from rnnkit.errors import InputError
 from rnnkit.metrics import acting_weights
 from rnnkit.numerics.ordered_schur import ordered_schur
 from rnnkit.numerics.schur_ablations import ABLATIONS
 from rnnkit.random_streams import stream
-from rnnkit.stages import TaskChoice, schur_ablate, summary
+from rnnkit.stages import TaskChoice, schur_ablate, summary, train
 from rnnkit.stages.copies import DENSE
 from rnnkit.tasks import make_task
+from rnnkit.training.plans import plan_networks
 from tests.oracles.schur import ablation
 
 from .planted import relabelled
@@ -384,6 +385,21 @@ def test_kept_copies_are_the_ablated_networks():
     formed = []
     schur_ablate([network(family="lowrank")], trials=2, keep=lambda place, copy: formed.append(copy))
     assert {copy.architecture.family for copy in formed} == {"current"}
+
+
+def test_cayley_networks_have_nothing_to_remove_and_their_copies_are_dense():
+    """What W is made of would not make the copy's; it stays behind."""
+    settings = {"units": 10, "batch": 4, "epochs": 1, "steps_per_epoch": 20, "lr": 0.01, "recurrent": "cayley"}
+    [net] = train(plan_networks("flipflop", TASK, settings | {"validation_trials": 4}, [0])).networks
+    kept = []
+    table = schur_ablate([net], trials=8, keep=lambda place, copy: kept.append(copy)).ablations
+    assert set(table["status"].to_pylist()) == {"empty"}
+    assert max(table["removed_mass"].to_pylist()) < 1e-6
+    for copy in kept:
+        check_tensors(copy.name, copy.architecture, copy.weights)
+        check_tensors(copy.name, copy.architecture, copy.initial)
+        assert copy.architecture == replace(net.architecture, recurrent="dense")
+    assert kept
 
 
 # Trained networks
