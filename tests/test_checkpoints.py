@@ -255,7 +255,7 @@ def test_settings_by_name():
         "model": "leaky",
         "status": "imported",
     }
-    with pytest.raises(InputError, match=r"net: has no setting 'depth' \(known: alpha, bits, "):
+    with pytest.raises(InputError, match=r"net: has no setting 'depth' \(known: alpha, bias, bits, "):
         net.setting("depth")
 
 

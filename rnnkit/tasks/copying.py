@@ -39,8 +39,8 @@ class Copy(Task):
     >>> trials = task.sample([np.random.default_rng(1)], 1)
     >>> for channel in (trials.inputs, trials.targets):
     ...     print(*channel[0, 0, :, 0].astype(int))
-    1 1 -1 0 0 0 0 0
-    0 0 0 1 1 -1 1 1
+    1 -1 -1 0 0 0 0 0
+    0 0 0 1 -1 -1 1 -1
     >>> print(*trials.mask[0, 0].astype(int))
     0 0 0 1 1 1 1 1
     """
