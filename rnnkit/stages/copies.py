@@ -16,7 +16,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rnnkit.architectures import CAYLEY_TENSORS
 from rnnkit.checkpoints import Checkpoint
 from rnnkit.metrics import acting_weights
 from rnnkit.models import Weights, Workspace, make_model
@@ -38,33 +37,26 @@ Floats = NDArray[np.float64]
 
 
 def as_dense(network: Checkpoint) -> Checkpoint:
-    """Return the network with its recurrence as one matrix: a `lowrank` one as the `current` one that it is.
+    """Return the network with its recurrence as one matrix that is free to change.
 
-    Its readout then holds the 1 / N, and its weights are float64. A `cayley` network is parted from what its matrix is
-    made of, which does not make the matrix of a copy. All others are returned as they are.
+    A `lowrank` network becomes the `current` one that it is, with the readout's 1 / N in its weights, as float64. A
+    Cayley network loses what its matrix was made from. The others are returned as they are.
     """
     shape = network.architecture
-    if shape.recurrent == "cayley":
-        weights, initial = (
-            {name: value for name, value in tensors.items() if name not in CAYLEY_TENSORS}
-            for tensors in (network.weights, network.initial)
-        )
-        return replace(network, architecture=replace(shape, recurrent="dense"), weights=weights, initial=initial)
-    if not shape.spec.low_rank:
+    if not shape.spec.low_rank and shape.recurrent == "dense":
         return network
+    family = "current" if shape.spec.low_rank else shape.family
+    plain = replace(shape, family=family, rank=0, recurrent="dense")
 
     def formed(tensors: dict[str, NDArray[Any]], initial: bool) -> dict[str, NDArray[Any]]:
-        kept = {name: value for name, value in tensors.items() if name not in ("recurrent.left", "recurrent.right")}
-        kept["recurrent.weight"] = acting_weights(network, initial)[0]
-        kept["readout.weight"] = tensors["readout.weight"].astype(np.float64) * shape.readout_scale
+        kept = {name: value for name, value in tensors.items() if name in plain.shapes()}
+        if shape.spec.low_rank:
+            kept["recurrent.weight"] = acting_weights(network, initial)[0]
+            kept["readout.weight"] = tensors["readout.weight"].astype(np.float64) * shape.readout_scale
         return kept
 
-    return replace(
-        network,
-        architecture=replace(shape, family="current", rank=0),
-        weights=formed(network.weights, False),
-        initial=formed(network.initial, True) if network.initial else {},
-    )
+    initial = formed(network.initial, True) if network.initial else {}
+    return replace(network, architecture=plain, weights=formed(network.weights, False), initial=initial)
 
 
 def recurrent_scale(network: Checkpoint) -> float:

@@ -76,7 +76,7 @@ def schur_ablate(
     trials, seed, device
         Of the trials, the same for all networks of a task; the seed is also that of orders and controls.
     keep : callable, optional
-        Called with a network's place and each ablated copy of it that lacks something.
+        Called with a network's place and each ablated copy of it but those whose row is `empty`.
     progress : callable, optional
         Called with copies run and copies in all.
 
@@ -187,14 +187,14 @@ def copy_names(network: str, alphas: Sequence[float]) -> dict[tuple[float, str],
 
 
 def _kept(one: Taken, plan: Plan) -> Iterator[Checkpoint]:
-    """Yield the copies of a network that lack something, in the type its weights are stored in."""
+    """Yield the copies of a network that lack more than rounding, in the type its weights are stored in."""
     parent = one.network
     names = copy_names(parent.name, plan.alphas)
     for alpha in plan.alphas:
         cut = one.cut(alpha)
         copies = one.without(one.schur, cut.removed)
         for k, ablation in enumerate(ABLATIONS):
-            if cut.norm[k] > 0:
+            if not cut.empty(k):
                 stored = copies[k].astype(parent.weights["recurrent.weight"].dtype)
                 yield replace(
                     parent,
