@@ -355,7 +355,7 @@ _INFO = Schema(
         Column("inputs", "int64", "channels", ""),
         Column("outputs", "int64", "channels", ""),
         Column(
-            "constants", "string", "JSON", "nonlinearity, alpha or tau, gamma, rank; bias and recurrent where unusual"
+            "constants", "string", "JSON", "nonlinearity, alpha or tau, gamma, rank; bias, recurrent where unusual"
         ),
         Column("task", "string", "", "task name", True),
         Column("task_parameters", "string", "JSON", "all of them"),
