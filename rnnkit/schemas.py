@@ -354,9 +354,7 @@ _INFO = Schema(
         Column("units", "int64", "units", ""),
         Column("inputs", "int64", "channels", ""),
         Column("outputs", "int64", "channels", ""),
-        Column(
-            "constants", "string", "JSON", "nonlinearity, alpha or tau, gamma, rank; bias, recurrent where unusual"
-        ),
+        Column("constants", "string", "JSON", "nonlinearity, alpha or tau, gamma, rank; bias, recurrent where unusual"),
         Column("task", "string", "", "task name", True),
         Column("task_parameters", "string", "JSON", "all of them"),
         Column("seed", "int64", "", "", True),
