@@ -2,7 +2,7 @@
 
     python findings.py build/tables -o build/findings.md
 
-Every verdict follows from a rule written once, below; a rule never sees what the paper concluded.
+Every verdict follows from a rule written once, in `verdicts.py`.
 """
 
 from __future__ import annotations
@@ -16,13 +16,22 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from verdicts import (
+    FAILS,
+    HOLDS,
+    OPEN,
+    Values,
+    shown,
+    spread,
+    under_all_orders,
+    verdict_of_no_change,
+    verdict_of_sign,
+    verdict_of_size,
+)
 
 from rnnkit.atomic import atomic_path
 from rnnkit.errors import RnnkitError
 from rnnkit.tables import read
-
-HOLDS, FAILS, OPEN = "holds", "does not hold", "undecided"
 
 CROSS = ("flipflop", "sine", "context-integration")
 COPY, CAYLEY = "copy-n72-orthogonal", "copy-n72-cayley"
@@ -32,8 +41,6 @@ ALPHA = 0.9
 
 #: Changes up to these are called none: of the fraction of variance unexplained, and of an accuracy.
 SMALL_FVU, SMALL_ACCURACY = 0.01, 0.005
-
-Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -46,88 +53,6 @@ class Finding:
     orders: str
     null: str
     verdict: str
-
-
-# Rules
-
-
-def mean_and_error(values: Values) -> tuple[float, float]:
-    """Return the mean over seeds and its standard error; nulls are left out.
-
-    Examples
-    --------
-    >>> mean_and_error(np.array([1.0, 3.0, np.nan]))
-    (2.0, 1.0)
-    """
-    held = values[np.isfinite(values)]
-    if len(held) == 0:
-        return np.nan, np.nan
-    error = float(held.std(ddof=1) / np.sqrt(len(held))) if len(held) > 1 else np.nan
-    return float(held.mean()), error
-
-
-def verdict_of_sign(values: Values) -> str:
-    """Tell whether a mean is above 0: by two standard errors it is, or it is not, or it stays open.
-
-    Examples
-    --------
-    >>> verdict_of_sign(np.array([1.0, 1.2, 0.9])), verdict_of_sign(np.array([-1.0, 1.2]))
-    ('holds', 'undecided')
-    """
-    mean, error = mean_and_error(values)
-    if not np.isfinite(error):
-        return OPEN
-    return HOLDS if mean > 2 * error else FAILS if mean < -2 * error else OPEN
-
-
-def verdict_of_size(values: Values, paper: float) -> str:
-    """Tell whether a mean is the paper's number within a factor of two, two standard errors considered.
-
-    Examples
-    --------
-    >>> verdict_of_size(np.array([0.9, 1.1]), 1.5), verdict_of_size(np.array([0.9, 1.1]), 9.0)
-    ('holds', 'does not hold')
-    """
-    mean, error = mean_and_error(values)
-    if not np.isfinite(error):
-        return OPEN
-    low, high = mean - 2 * error, mean + 2 * error
-    if paper / 2 <= low and high <= 2 * paper:
-        return HOLDS
-    return FAILS if high < paper / 2 or low > 2 * paper else OPEN
-
-
-def verdict_of_no_change(values: Values, small: float) -> str:
-    """Tell whether a mean change is at most small in size, two standard errors considered.
-
-    Examples
-    --------
-    >>> verdict_of_no_change(np.array([0.001, -0.001]), 0.01), verdict_of_no_change(np.array([0.2, 0.21]), 0.01)
-    ('holds', 'does not hold')
-    """
-    mean, error = mean_and_error(values)
-    if not np.isfinite(error):
-        return OPEN
-    if abs(mean) + 2 * error <= small:
-        return HOLDS
-    return FAILS if abs(mean) - 2 * error > small else OPEN
-
-
-def under_all_orders(first: tuple[Values, Values], second: tuple[Values, Values]) -> Values:
-    """Return per network +1 where first > second under every pair of orders, -1 where never, 0 where orders decide.
-
-    Parameters
-    ----------
-    first, second : pair of (networks,)
-        Least and largest value over the orders.
-
-    Examples
-    --------
-    >>> low, high = np.array([1.0, 1.0]), np.array([2.0, 2.0])
-    >>> under_all_orders((low, high), (np.array([0.0, 1.5]), np.array([0.5, 3.0])))
-    array([1., 0.])
-    """
-    return np.where(first[0] > second[1], 1.0, np.where(first[1] < second[0], -1.0, 0.0))
 
 
 # Tables
@@ -184,28 +109,6 @@ class Study:
                 shares.append(f"{kind} {middle}")
             parts.append(f"{ablation}: {', '.join(shares)}")
         return "; ".join(parts)
-
-
-def shown(values: Values) -> str:
-    """Return mean, standard error and number of seeds as text.
-
-    Examples
-    --------
-    >>> shown(np.array([0.1, 0.2, np.nan]))
-    '0.15 ± 0.05 (2)'
-    """
-    mean, error = mean_and_error(values)
-    return f"{mean:.3g} ± {error:.2g} ({int(np.isfinite(values).sum())})"
-
-
-def spread(low: Values, high: Values) -> str:
-    """Return the range over orders, and the median over networks of largest over least where both are above 0."""
-    usable = np.isfinite(low) & np.isfinite(high)
-    if not usable.any():
-        return "none"
-    positive = usable & (low > 0)
-    times = f", {np.median(high[positive] / low[positive]):.2g} times" if positive.any() else ""
-    return f"{low[usable].min():.3g} to {high[usable].max():.3g}{times}"
 
 
 # Findings

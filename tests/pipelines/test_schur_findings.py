@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
+import doctest
+import importlib
 import re
 import subprocess
 import sys
@@ -18,22 +19,32 @@ from rnnkit.tasks import PRESETS
 ROOT = Path(__file__).parents[2] / "pipelines" / "schur"
 SEEDS = 8
 
-spec = importlib.util.spec_from_file_location("schur_findings", ROOT / "findings.py")
-assert spec is not None
-assert spec.loader is not None
-findings = importlib.util.module_from_spec(spec)
-sys.modules["schur_findings"] = findings
-spec.loader.exec_module(findings)
+
+def load(name: str):
+    """Import a script of the study as it is run: from its own folder."""
+    sys.path.insert(0, str(ROOT))
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.path.remove(str(ROOT))
+
+
+verdicts, findings = load("verdicts"), load("findings")
 
 STEADY = np.array([1.0, 1.1, 0.9, 1.05])
 
 
+def test_examples():
+    assert doctest.testmod(verdicts).failed == 0
+    assert doctest.testmod(verdicts).attempted > 5
+
+
 def test_signs():
-    assert findings.verdict_of_sign(STEADY) == "holds"
-    assert findings.verdict_of_sign(-STEADY) == "does not hold"
-    assert findings.verdict_of_sign(np.array([3.0, -2.9, 0.1])) == "undecided"
-    assert findings.verdict_of_sign(np.array([1.0])) == "undecided"
-    assert findings.verdict_of_sign(np.array([np.nan, np.nan])) == "undecided"
+    assert verdicts.verdict_of_sign(STEADY) == "holds"
+    assert verdicts.verdict_of_sign(-STEADY) == "does not hold"
+    assert verdicts.verdict_of_sign(np.array([3.0, -2.9, 0.1])) == "undecided"
+    assert verdicts.verdict_of_sign(np.array([1.0])) == "undecided"
+    assert verdicts.verdict_of_sign(np.array([np.nan, np.nan])) == "undecided"
 
 
 @pytest.mark.parametrize(
@@ -48,14 +59,14 @@ def test_signs():
     ],
 )
 def test_sizes_within_a_factor_of_two(paper, verdict):
-    assert findings.verdict_of_size(STEADY, paper) == verdict
+    assert verdicts.verdict_of_size(STEADY, paper) == verdict
 
 
 def test_no_change():
-    assert findings.verdict_of_no_change(STEADY / 1000, 0.01) == "holds"
-    assert findings.verdict_of_no_change(STEADY, 0.01) == "does not hold"
-    assert findings.verdict_of_no_change(-STEADY, 0.01) == "does not hold"
-    assert findings.verdict_of_no_change(np.array([0.0, 0.02, 0.001]), 0.01) == "undecided"
+    assert verdicts.verdict_of_no_change(STEADY / 1000, 0.01) == "holds"
+    assert verdicts.verdict_of_no_change(STEADY, 0.01) == "does not hold"
+    assert verdicts.verdict_of_no_change(-STEADY, 0.01) == "does not hold"
+    assert verdicts.verdict_of_no_change(np.array([0.0, 0.02, 0.001]), 0.01) == "undecided"
 
 
 #: Damage by ablation, chosen so that every comparison of the paper comes out one way.
@@ -113,12 +124,12 @@ def tables(tmp_path) -> Path:
     return tmp_path
 
 
-def verdicts(folder: Path) -> dict[str, str]:
+def judged(folder: Path) -> dict[str, str]:
     return {f.claim: f.verdict for f in findings.findings(findings.Study(folder))}
 
 
 def test_planted_verdicts(tables):
-    found = verdicts(tables)
+    found = judged(tables)
     assert found["flipflop: −CR does more damage than −CC"] == "holds"
     assert found["sine: −CC does more damage than −CR"] == "does not hold"
     assert found["flipflop: −RR changes little (≤ 0.01)"] == "holds"
@@ -132,17 +143,17 @@ def test_planted_verdicts(tables):
 def test_an_order_that_turns_a_comparison_leaves_it_open(tables):
     """CR .10 against CC .05 by modulus, but up to .13 under another order: no verdict of order-free kind."""
     write(tables / "flipflop-orders.parquet", "ablations", ablation_rows(width=0.08))
-    assert verdicts(tables)["flipflop: −CR does more damage than −CC"] == "undecided: holds by modulus, orders decide"
+    assert judged(tables)["flipflop: −CR does more damage than −CC"] == "undecided: holds by modulus, orders decide"
 
 
 def test_what_removes_nothing_says_nothing(tables):
     none = dict.fromkeys(DAMAGE, 0.0)
     write(tables / f"{findings.CAYLEY}-ablations.parquet", "ablations", ablation_rows(damage=none, mass=1e-8))
     claim = "copy: ablations leave the Cayley network as it is"
-    assert verdicts(tables)[claim] == "holds, and says nothing: normal by construction"
+    assert judged(tables)[claim] == "holds, and says nothing: normal by construction"
     write(tables / f"{findings.CAYLEY}-ablations.parquet", "ablations", ablation_rows(damage=none, mass=0.3))
-    assert verdicts(tables)[claim] == "holds"
-    assert verdicts(tables)[f"{findings.COPY}: the profile is the same at α .8 to .95"].endswith("at every α")
+    assert judged(tables)[claim] == "holds"
+    assert judged(tables)[f"{findings.COPY}: the profile is the same at α .8 to .95"].endswith("at every α")
 
 
 def test_nulls_are_named_with_their_share(tables):
