@@ -96,19 +96,16 @@ class Study:
         low, high = (self.values(held, ablation, f"delta_fvu_order_{end}", "orders") for end in ("min", "max"))
         return np.fmin(low, by_modulus), np.fmax(high, by_modulus)
 
-    def null(self, held: str, ablations: Sequence[str]) -> str:
+    def null(self, held: str, ablation: str) -> str:
         """Say how much of each null is at most as damaging as the real removal: median over networks, and range."""
         table = self.table(held, "controls")
-        parts = []
-        for ablation in ablations:
-            shares = []
-            for kind in KINDS:
-                rows = table[(table["ablation"] == ablation) & (table["control"] == kind) & (table["status"] == "ok")]
-                found = rows["share_at_most"].dropna().to_numpy(dtype=float)
-                middle = f"{np.median(found):.2f} [{found.min():.2f}, {found.max():.2f}]" if len(found) else "none"
-                shares.append(f"{kind} {middle}")
-            parts.append(f"{ablation}: {', '.join(shares)}")
-        return "; ".join(parts)
+        shares = []
+        for kind in KINDS:
+            rows = table[(table["ablation"] == ablation) & (table["control"] == kind) & (table["status"] == "ok")]
+            found = rows["share_at_most"].dropna().to_numpy(dtype=float)
+            middle = f"{np.median(found):.2f} [{found.min():.2f}, {found.max():.2f}]" if len(found) else "none"
+            shares.append(f"{kind} {middle}")
+        return ", ".join(shares)
 
 
 # Findings
@@ -122,7 +119,7 @@ def size_finding(study: Study, held: str, ablation: str, paper: float, error: fl
         f"{paper:g} ± {error:g}",
         shown(values),
         spread(*study.range_over_orders(held, ablation)),
-        study.null(held, [ablation]),
+        study.null(held, ablation),
         verdict_of_size(values, paper),
     )
 
@@ -131,10 +128,9 @@ def order_finding(study: Study, held: str, worse: str, milder: str, paper: str) 
     """Ask which of two ablations does more damage; where orders inside the sectors decide, it stays open."""
     difference = study.values(held, worse, "delta_fvu") - study.values(held, milder, "delta_fvu")
     signs = under_all_orders(study.range_over_orders(held, worse), study.range_over_orders(held, milder))
-    verdict = verdict_of_sign(difference)
-    wanted = 1.0 if verdict == HOLDS else -1.0
-    if verdict != OPEN and not (signs == wanted).all():
-        verdict = f"{OPEN}: {verdict} by modulus, orders decide"
+    verdict, turned = verdict_of_sign(difference), int((signs == 0).sum())
+    if verdict != OPEN and turned:
+        verdict = f"{OPEN}: {verdict} by modulus, orders decide in {turned}"
     return Finding(
         f"{held}: −{worse} does more damage than −{milder}",
         paper,
@@ -155,7 +151,7 @@ def little_finding(study: Study, held: str, ablation: str, paper: str) -> Findin
         paper,
         f"ΔFVU {shown(values)}; mass {shown(mass)}; nothing to remove in {empty}",
         spread(*study.range_over_orders(held, ablation)),
-        study.null(held, [ablation]),
+        study.null(held, ablation),
         verdict,
     )
 
@@ -181,9 +177,9 @@ def accuracy_finding(study: Study, ablation: str, paper: float) -> Finding:
     return Finding(
         "copy: accuracy over 128 lags" + ("" if full else f" of −{ablation}"),
         f"{paper:g}",
-        shown(values),
+        shown(values, 4),
         orders,
-        "" if full else study.null(COPY, [ablation]),
+        "" if full else study.null(COPY, ablation),
         verdict_of_no_change(values - paper, 0.05),
     )
 
@@ -196,8 +192,8 @@ def pair_finding(study: Study, held: str, less: str, more: str, paper: str) -> F
         f"copy: −CC changes no accuracy {f'given −{less}' if less else 'alone'} (≤ {SMALL_ACCURACY:g})",
         paper,
         f"change {shown(values)}",
-        "",
-        "",
+        "" if less else "ΔFVU " + spread(*study.range_over_orders(held, more)),
+        "" if less else study.null(held, more),
         verdict_of_no_change(values, SMALL_ACCURACY),
     )
 
@@ -230,12 +226,13 @@ def cayley_finding(study: Study) -> Finding:
     )
     mass = np.concatenate([study.values(CAYLEY, a, "removed_mass") for a in ABLATIONS])
     verdict = FAILS if np.nanmax(abs(change)) > SMALL_ACCURACY else HOLDS
+    whole = study.values(CAYLEY, "RR", "accuracy_full")
     if np.nanmax(mass) < 1e-6 and verdict == HOLDS:
         verdict = f"{HOLDS}, and says nothing: normal by construction"
     return Finding(
         "copy: ablations leave the Cayley network as it is",
         "little change",
-        f"accuracy {shown(study.values(CAYLEY, 'RR', 'accuracy_full'))}; largest change {np.nanmax(abs(change)):.2g}; "
+        f"accuracy {shown(whole, 4)}; largest change {np.nanmax(abs(change)):.2g}; "
         f"largest mass removed {np.nanmax(mass):.1g}",
         "",
         "",
@@ -309,8 +306,8 @@ def copy_rows(study: Study) -> Iterator[list[str]]:
     """List the copy networks of every width and construction: accuracy whole and ablated."""
     for held in study.sets():
         whole = study.values(held, "RR", "accuracy_full")
-        ablated = [shown(study.values(held, ablation, "accuracy")) for ablation in ("RR", "CR", "CC", "RR+CR")]
-        yield [held, shown(whole), *ablated]
+        ablated = [shown(study.values(held, ablation, "accuracy"), 4) for ablation in ("RR", "CR", "CC", "RR+CR")]
+        yield [held, shown(whole, 4), *ablated]
 
 
 def page(study: Study) -> str:

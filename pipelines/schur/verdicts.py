@@ -89,8 +89,8 @@ def under_all_orders(first: tuple[Values, Values], second: tuple[Values, Values]
     return np.where(first[0] > second[1], 1.0, np.where(first[1] < second[0], -1.0, 0.0))
 
 
-def shown(values: Values) -> str:
-    """Return mean, standard error and number of seeds as text.
+def shown(values: Values, digits: int = 3) -> str:
+    """Return mean, standard error and number of seeds as text; one seed has no error.
 
     Examples
     --------
@@ -98,7 +98,10 @@ def shown(values: Values) -> str:
     '0.15 ± 0.05 (2)'
     """
     mean, error = mean_and_error(values)
-    return f"{mean:.3g} ± {error:.2g} ({int(np.isfinite(values).sum())})"
+    count = int(np.isfinite(values).sum())
+    if count == 0:
+        return "none"
+    return f"{mean:.{digits}g}" + (f" ± {error:.2g}" if count > 1 else "") + f" ({count})"
 
 
 def spread(low: Values, high: Values) -> str:
