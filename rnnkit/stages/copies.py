@@ -128,7 +128,10 @@ class Company:
         main = task.main_outputs
         self._targets = trials.targets[0, ..., :main].astype(np.float64)
         mask = np.ones(self._targets.shape[:2]) if trials.mask is None else trials.mask[0].astype(np.float64)
-        self._mask = np.broadcast_to(mask[..., None], self._targets.shape)
+        self._weight = np.broadcast_to(mask[..., None], self._targets.shape)
+        self._plain = bool((mask == 1).all())
+        self._variance = self._spread(self._targets[None])
+        self._own_variance: list[float] = []
         units = networks[0].architecture.units
         fits = _OUTPUT_ELEMENTS // max(1, self._targets.size)
         self._batch = max(1, min(_STEP_ELEMENTS // (min(_PIECE_TRIALS, trials.inputs.shape[1]) * units), fits))
@@ -136,7 +139,7 @@ class Company:
     def themselves(self) -> Iterator[tuple[Score, Activity]]:
         """Run the networks as they are, and keep their outputs for the distances of copies."""
         everyone = list(range(len(self._gamma)))
-        self._outputs = []
+        self._outputs, self._own_variance = [], []
         for first in range(0, len(everyone), self._batch):
             part = everyone[first : first + self._batch]
             sums: tuple[Tensor, Tensor] | None = None
@@ -148,6 +151,7 @@ class Company:
                 sums = added if sums is None else (sums[0] + added[0], sums[1] + added[1])
             outputs = np.concatenate(pieces, axis=1)
             self._outputs += list(outputs)
+            self._own_variance += self._spread(outputs[..., : self._targets.shape[-1]]).tolist()
             if sums is None:
                 continue
             count = outputs.shape[1] * outputs.shape[2]
@@ -186,11 +190,10 @@ class Company:
         finite = np.asarray(np.isfinite(outputs).all((1, 2, 3)))
         outputs = np.where(finite[:, None, None, None], outputs, np.float32(0))
         found = outputs[..., :main].astype(np.float64)
-        own = np.stack([self._outputs[index][..., :main] for index in part]).astype(np.float64)
-        known = np.isfinite(own).all((1, 2, 3))
-        own[~known] = 0.0
-        fvu = np.where(finite, self._unexplained(found, self._targets[None]), np.inf)
-        distance = np.where(known, np.where(finite, self._unexplained(found, own), np.inf), np.nan)
+        own = np.stack([self._outputs[index][..., :main] for index in part])
+        fvu = np.where(finite, _ratio(self._error(found, self._targets[None]), self._variance), np.inf)
+        distance = _ratio(self._error(found, own), np.array([self._own_variance[index] for index in part]))
+        distance = np.where(finite | np.isnan(distance), distance, np.inf)
         targets = np.broadcast_to(self._trials.targets, (len(part), *self._trials.targets.shape[1:]))
         share = self._task.accuracy(outputs, self._repeated(targets))
         accuracy = np.full(len(part), np.nan) if share is None else np.where(finite, share, np.nan)
@@ -206,15 +209,27 @@ class Company:
             None if mask is None else np.broadcast_to(mask, (many, *mask.shape[1:])),
         )
 
-    def _unexplained(self, outputs: Floats, targets: Floats) -> Floats:
-        """Return the fraction of variance unexplained of each copy; NaN where the target does not vary."""
-        weight = self._mask
-        counted = weight.sum((0, 1))
-        mean = (weight * targets).sum((1, 2), keepdims=True) / np.where(counted > 0, counted, 1.0)
-        variance = (weight * (targets - mean) ** 2).sum((1, 2, 3))
-        error = (weight * (outputs - targets) ** 2).sum((1, 2, 3))
-        # Rounding of equal float32 numbers leaves a variance that is none.
-        varies = variance > 1e-12 * (weight * targets**2).sum((1, 2, 3))
-        share: Floats = np.full(len(error), np.nan)
-        np.divide(error, variance, out=share, where=np.broadcast_to(varies, error.shape))
-        return share
+    def _error(self, outputs: Floats, targets: NDArray[np.floating]) -> Floats:
+        """Return the sum of squared errors of each copy."""
+        with np.errstate(invalid="ignore", over="ignore"):  # of a network that diverged itself
+            off = outputs - targets
+            if self._plain:
+                return np.asarray(np.einsum("ntso,ntso->n", off, off))
+            return np.asarray(np.einsum("ntso,ntso,tso->n", off, off, self._weight))
+
+    def _spread(self, targets: NDArray[np.floating]) -> Floats:
+        """Return the sum of squares about the mean per output; NaN where nothing varies or something is not finite."""
+        values = targets.astype(np.float64)
+        counted = self._weight.sum((0, 1))
+        with np.errstate(invalid="ignore", over="ignore"):
+            mean = (self._weight * values).sum((1, 2), keepdims=True) / np.where(counted > 0, counted, 1.0)
+            variance = (self._weight * (values - mean) ** 2).sum((1, 2, 3))
+            # Rounding of equal float32 numbers leaves a variance that is none.
+            varies = variance > 1e-12 * (self._weight * values**2).sum((1, 2, 3))
+        return np.where(varies & np.isfinite(variance), variance, np.nan)
+
+
+def _ratio(error: Floats, variance: Floats) -> Floats:
+    """Divide; NaN where there is no variance."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray(error / variance)

@@ -9,8 +9,11 @@ import scipy.linalg
 from rnnkit.errors import InputError
 from rnnkit.numerics.ordered_schur import ordered_schur, separation, shuffled_sectors
 from rnnkit.numerics.threads import one_thread
+from tests.oracles.schur_matrices import CLASSES, bent_jordan, gaussian
 
 UNITS = 32
+#: 158 matrices; benchmarks/test_schur.py takes a thousand of twice the size.
+COUNTS = dict(zip(CLASSES, (40, 22, 22, 30, 22, 14, 8), strict=True))
 
 
 @pytest.fixture(autouse=True)
@@ -19,79 +22,11 @@ def _threads():
         yield
 
 
-def jordan(rng, units):
-    """Blocks of sizes 1 to 5 with normal eigenvalues."""
-    out, first = np.zeros((units, units)), 0
-    while first < units:
-        size = min(int(rng.integers(1, 6)), units - first)
-        part = slice(first, first + size)
-        out[part, part] = rng.normal() * np.eye(size) + np.diag(np.ones(size - 1), 1)
-        first += size
-    return out
-
-
-def clustered(rng, units):
-    """Half of the moduli within 1e-10, and couplings of order 3."""
-    t = np.triu(rng.normal(size=(units, units)) * 3, 1)
-    for k in range(0, units, 2):
-        size = 1 + 1e-10 * rng.random() if k < units // 2 else rng.random()
-        angle = rng.uniform(0, np.pi)
-        c, s = size * np.cos(angle), size * np.sin(angle)
-        t[k : k + 2, k : k + 2] = [[c, -s], [s, c]]
-    q = rotation(rng, units)
-    return q @ t @ q.T
-
-
-def rotation(rng, units):
-    return np.linalg.qr(rng.normal(size=(units, units)))[0]
-
-
-def gaussian(rng, units):
-    return rng.normal(size=(units, units)) / np.sqrt(units)
-
-
-def turned_jordan(rng, units):
-    q = rotation(rng, units)
-    return q @ jordan(rng, units) @ q.T
-
-
-def bent_jordan(rng, units):
-    x = rng.normal(size=(units, units))
-    return x @ jordan(rng, units) @ np.linalg.inv(x)
-
-
-def special(rng, units):
-    which = rng.integers(5)
-    if which == 0:
-        return np.roll(np.eye(units), 1, axis=0)
-    if which == 1:
-        return np.outer(rng.normal(size=units), rng.normal(size=units))
-    if which == 2:
-        return np.triu(rng.normal(size=(units, units)), 1)
-    return gaussian(rng, units) * (1e-160 if which == 3 else 0.0)
-
-
-def scaled(rng, units):
-    return gaussian(rng, units) * 1e150
-
-
-CLASSES = {
-    "gaussian": (gaussian, 40),
-    "orthogonal": (rotation, 22),
-    "jordan": (turned_jordan, 22),
-    "ill-conditioned jordan": (bent_jordan, 30),
-    "clustered": (clustered, 22),
-    "special": (special, 14),
-    "scaled": (scaled, 8),
-}
-
-
 @pytest.mark.parametrize("kind", CLASSES)
 def test_every_class_of_matrices(kind):
-    make, count = CLASSES[kind]
     rng = np.random.default_rng(len(kind))
-    for _ in range(count):
-        w = make(rng, UNITS)
+    for _ in range(COUNTS[kind]):
+        w = CLASSES[kind](rng, UNITS)
         found = ordered_schur(w)
         t, q = found.form, found.vectors
         size = np.abs(w).max() or 1.0
