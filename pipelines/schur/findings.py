@@ -111,11 +111,22 @@ class Study:
 # Findings
 
 
+def minus(ablation: str) -> str:
+    """Return an ablation as the paper writes it.
+
+    Examples
+    --------
+    >>> minus("RR+CR")
+    '−RR −CR'
+    """
+    return " ".join(f"−{block}" for block in ablation.split("+"))
+
+
 def size_finding(study: Study, held: str, ablation: str, paper: float, error: float) -> Finding:
     """Set the damage of one ablation beside the paper's number."""
     values = study.values(held, ablation, "delta_fvu")
     return Finding(
-        f"{held}: ΔFVU of −{ablation}",
+        f"{held}: ΔFVU of {minus(ablation)}",
         f"{paper:g} ± {error:g}",
         shown(values),
         spread(*study.range_over_orders(held, ablation)),
@@ -132,7 +143,7 @@ def order_finding(study: Study, held: str, worse: str, milder: str, paper: str) 
     if verdict != OPEN and turned:
         verdict = f"{OPEN}: {verdict} by modulus, orders decide in {turned}"
     return Finding(
-        f"{held}: −{worse} does more damage than −{milder}",
+        f"{held}: {minus(worse)} does more damage than {minus(milder)}",
         paper,
         f"difference {shown(difference)}, above 0 in {int((difference > 0).sum())}",
         f"above 0 under every order in {int((signs > 0).sum())}, below in {int((signs < 0).sum())}",
@@ -147,7 +158,7 @@ def little_finding(study: Study, held: str, ablation: str, paper: str) -> Findin
     empty = study.status(held, ablation, "empty")
     verdict = verdict_of_no_change(values, SMALL_FVU)
     return Finding(
-        f"{held}: −{ablation} changes little (≤ {SMALL_FVU:g})",
+        f"{held}: {minus(ablation)} changes little (≤ {SMALL_FVU:g})",
         paper,
         f"ΔFVU {shown(values)}; mass {shown(mass)}; nothing to remove in {empty}",
         spread(*study.range_over_orders(held, ablation)),
@@ -160,7 +171,7 @@ def sensitivity_finding(study: Study, held: str, ablation: str, paper: float, er
     """Set the damage per removed mass beside the paper's number."""
     values = study.values(held, ablation, "sensitivity")
     return Finding(
-        f"{held}: sensitivity to −{ablation}",
+        f"{held}: sensitivity to {minus(ablation)}",
         f"{paper:g} ± {error:g}",
         shown(values),
         "",
@@ -175,7 +186,7 @@ def accuracy_finding(study: Study, ablation: str, paper: float) -> Finding:
     values = study.values(COPY, ablation or "RR", "accuracy_full" if full else "accuracy")
     orders = "" if full else "ΔFVU " + spread(*study.range_over_orders(COPY, ablation))
     return Finding(
-        "copy: accuracy over 128 lags" + ("" if full else f" of −{ablation}"),
+        "copy: accuracy over 128 lags" + ("" if full else f" of {minus(ablation)}"),
         f"{paper:g}",
         shown(values, 4),
         orders,
@@ -189,7 +200,7 @@ def pair_finding(study: Study, held: str, less: str, more: str, paper: str) -> F
     before = study.values(held, less, "accuracy") if less else study.values(held, more, "accuracy_full")
     values = study.values(held, more, "accuracy") - before
     return Finding(
-        f"copy: −CC changes no accuracy {f'given −{less}' if less else 'alone'} (≤ {SMALL_ACCURACY:g})",
+        f"copy: −CC changes no accuracy {f'given {minus(less)}' if less else 'alone'} (≤ {SMALL_ACCURACY:g})",
         paper,
         f"change {shown(values)}",
         "" if less else "ΔFVU " + spread(*study.range_over_orders(held, more)),
