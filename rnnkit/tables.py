@@ -255,12 +255,15 @@ def _read_csv(path: Path, schema: Schema | None) -> pa.Table:
     types = {name: kind for name in header if (kind := _text_type(name, schema, pa.string())) is not None}
     options = pa.csv.ConvertOptions(column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False)
     try:
-        return pa.csv.read_csv(path, convert_options=options)
+        table = pa.csv.read_csv(path, convert_options=options)
     except pa.ArrowInvalid as error:
         place = re.match(r"In CSV column #(\d+): (?:Row #\d+: )?(.*)", _first_line(error))
         if place is None or int(place[1]) >= len(header):
             raise
         raise InputError(str(path), f"column '{header[int(place[1])]}': {place[2]}", "write it again") from error
+    # Empty lines before the header are passed by here, not above.
+    _refuse_repeats(str(path), table.column_names)
+    return table
 
 
 def _read_jsonl(path: Path, schema: Schema | None) -> pa.Table:

@@ -140,6 +140,7 @@ def desk(ensemble, tables, tmp_path, monkeypatch) -> Path:
     (bad / "list.csv").write_text('trial,step,input,target,mask\n0,0,"[1,",[1],1\n')
     (bad / "lines.jsonl").write_text("[1, 2]\n")
     (bad / "twice.csv").write_text("network,network\n1,2\n")
+    (bad / "twice-below.csv").write_text("\nnetwork,network\n1,2\n")
     (bad / "broken.toml").write_text("units = \n")
     (bad / "unknown.toml").write_text("unitz = 3\n")
     (bad / "fraction.toml").write_text("units = 8.5\n")
@@ -202,6 +203,7 @@ CASES = [
     Case("info bad/sample-cut.parquet", "bad/sample-cut.parquet", "no readable Parquet"),
     Case("info bad/lines.jsonl", "bad/lines.jsonl", "no JSON object"),
     Case("info bad/twice.csv", "'network'", "twice"),
+    Case("info bad/twice-below.csv", "'network'", "twice"),
     Case("info sample.parquet -o new.csv", "sample.parquet", "leave out -o"),
     Case("info -", "standard input", "no readable Parquet", b"PAR1"),
     # tasks and sample
