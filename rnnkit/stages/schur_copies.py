@@ -123,8 +123,8 @@ def take(network: Checkpoint, alphas: Sequence[float]) -> Taken:
             removed = removals(schur, dim)
             norm = norms(removed)
             mass = norm / whole if whole > 0 else np.zeros_like(norm)
-            # Rounding leaves a share of about 1e-15 of the squares.
-            free = norm**2 < (1 - 1e-9) * couplings**2
+            # Far above rounding, and too little to draw from.
+            free = norm < (1 - 1e-9) * couplings
             cuts[dim] = Cut(dim, removed, norm, mass, separation(schur, dim), free)
         return Taken(network, schur, sectors, cuts)
 
