@@ -78,8 +78,7 @@ def run(
 ) -> int:
     """Take couplings out of the ordered Schur form of the recurrent weights, and evaluate what is left.
 
-    Seven ablations a network and alpha: the couplings inside the leading sector (RR), from its complement into it
-    (CR), inside the complement (CC), and all sums of these. Nothing is refitted.
+    Seven ablations: couplings inside the leading sector (RR), into it from the rest (CR), in the rest (CC), and sums.
     """
     target = check_output(out, form)
     aside = check_output(controls_out, None, "--controls-out"), check_output(schur, None, "--schur")

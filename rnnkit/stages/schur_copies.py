@@ -64,8 +64,10 @@ class Cut:
         Of each ablation; None where nothing was removed and no copy was run.
     orders : list of lists of float
         For each ablation, fvu by random order; NaN where that order had nothing to remove.
-    null, overlap : dict of lists of float
-        By ablation and control, fvu by draw and the draw's mass on the real block.
+    null : dict of lists of float
+        By ablation and control, fvu by draw.
+    overlap : list of lists of float
+        For each ablation, the share of the mass of each draw of `entries` that is on the real block.
     """
 
     dim_r: int
@@ -77,7 +79,7 @@ class Cut:
     scores: list[Score | None] = field(default_factory=lambda: [None] * len(ABLATIONS))
     orders: list[list[float]] = field(default_factory=lambda: [[] for _ in ABLATIONS])
     null: dict[tuple[int, str], list[float]] = field(default_factory=dict)
-    overlap: dict[tuple[int, str], list[float]] = field(default_factory=dict)
+    overlap: list[list[float]] = field(default_factory=lambda: [[] for _ in ABLATIONS])
 
     def empty(self, ablation: int) -> bool:
         """Whether there was nothing to remove but rounding."""
@@ -121,8 +123,8 @@ def take(network: Checkpoint, alphas: Sequence[float]) -> Taken:
             removed = removals(schur, dim)
             norm = norms(removed)
             mass = norm / whole if whole > 0 else np.zeros_like(norm)
-            # Rounding leaves a share of about 1e-15 of the squares.
-            free = norm**2 < (1 - 1e-9) * couplings**2
+            # Far above rounding, and too little to draw from.
+            free = norm < (1 - 1e-9) * couplings
             cuts[dim] = Cut(dim, removed, norm, mass, separation(schur, dim), free)
         return Taken(network, schur, sectors, cuts)
 
@@ -181,13 +183,14 @@ def _controls(one: Taken, cut: Cut, kind: str, plan: Plan, sinks: Sinks) -> Iter
     for k in range(len(ABLATIONS)):
         if cut.empty(k):
             continue
-        null, overlap = cut.null.setdefault((k, kind), []), cut.overlap.setdefault((k, kind), [])
+        null = cut.null.setdefault((k, kind), [])
         rng = stream(plan.seed, "reference", k, list(CONTROLS).index(kind))
         for _ in range(plan.controls):
             with one_thread():
                 drawn = CONTROLS[kind](one.schur, cut.removed[k], cut.dim_r, rng)
                 copy = one.without(one.schur, drawn)
-            overlap.append(shared_mass(drawn, cut.removed[k]))
+            if kind == "entries":
+                cut.overlap[k].append(shared_mass(drawn, cut.removed[k]))
             sinks.append(partial(_note, null))
             yield copy
 

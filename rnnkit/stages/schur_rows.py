@@ -165,7 +165,7 @@ def _control_rows(cut: Cut, own: Score, plan: Plan) -> Iterator[Row]:
                 if math.isfinite(real):
                     row |= {"share_at_most": found.share_at_most, "p_value": found.p_value}
             if kind == "entries" and len(null):
-                row["overlap"] = float(np.mean(cut.overlap[k, kind]))
+                row["overlap"] = float(np.mean(cut.overlap[k]))
             yield row
 
 
