@@ -104,6 +104,10 @@ def commands_page() -> str:
     return "\n".join(parts)
 
 
+#: What columns of lists hold.
+LISTS = {"vector": "list of float32", "vector64": "list of float64", "complexes": "list of {re, im}, float64"}
+
+
 def schemas_page() -> str:
     """Return the page of all tables."""
     parts = [
@@ -121,7 +125,7 @@ def schemas_page() -> str:
             marks = ", ".join(
                 [mark for mark, held in (("null", column.nullable), ("optional", column.optional)) if held]
             )
-            kind = "list of float32" if column.type == "vector" else column.type
+            kind = LISTS.get(column.type, column.type)
             rows.append((code(column.name), kind, prose(column.unit), marks, prose(column.meaning)))
         parts.append(table(("column", "type", "unit", "may be", "meaning"), rows))
     return "\n".join(parts)

@@ -17,8 +17,10 @@ LEVELS = ("dynamics", "weights", "representation", "behaviour")
 
 @dataclass(frozen=True)
 class Column:
-    """One column: name, type (`string`, `int64`, `float64`, `bool` or `vector` of float32), unit, meaning.
+    """One column: name, type, unit, meaning.
 
+    Types are `string`, `int64`, `float64`, `bool`; lists are `vector` of float32, `vector64` of float64, and
+    `complexes` of {re, im}.
     `nullable` columns are null where a number could not be had; `status` then says why. `optional` ones may
     be left out of a file altogether.
     """
@@ -249,6 +251,74 @@ _EMBEDDING = Schema(
     extra_keys=True,
 )
 
+_FIXED_POINTS = Schema(
+    "fixedpoints",
+    1,
+    "States at which a network stands still at a constant input, and slow ones.",
+    ("network", "point"),
+    (
+        _NETWORK,
+        Column("point", "int64", "", "counts from 0, through all inputs; fixed before slow, stable first"),
+        Column("kind", "string", "", "`fixed`, `slow` (a minimum of the speed), or `moving` (descent stopped)", True),
+        Column("certified", "bool", "", "proven: exactly one fixed point within `radius` of `state`", True),
+        Column("stable", "bool", "", "no eigenvalue of modulus 1 or more", True),
+        Column("unstable_dims", "int64", "", "eigenvalues of modulus above 1", True),
+        Column("spectral_radius", "float64", "per step", "largest modulus of an eigenvalue", True),
+        Column("speed", "float64", "squared state units", "half the squared norm of F(h) - h at `state`", True),
+        Column("starts_share", "float64", "share", "of the starts that ended on the point", True),
+        Column("radius", "float64", "state units", "in the max norm", True),
+        Column("unique_radius", "float64", "state units", "proven: no second fixed point within it", True),
+        Column("index", "int64", "", "sign of det(I - DF), where proven", True),
+        Column("stability_certified", "bool", "", "proven for the fixed point: no eigenvalue meets the circle", True),
+        Column("gradient", "float64", "state units", "norm of the speed's gradient at `state`", True),
+        Column("kink", "bool", "", "a slow point where a relu unit has its kink", True),
+        Column("system", "int64", "", "place of the input among those given, from 0"),
+        Column("input", "vector64", "task units", "the constant input, one number per channel"),
+        Column("output", "vector64", "task units", "readout at `state`", True),
+        Column("state", "vector64", "state units", "h; of an LSTM h, then c", True),
+        Column("eigenvalues", "complexes", "per step", "of DF at `state`, by falling modulus", True),
+        _STATUS,
+    ),
+)
+
+_FIXED_POINT_COVERAGE = Schema(
+    "fixedpoint_coverage",
+    1,
+    "How complete a network's fixed points may be: index sums, and what the starts say, by their kind.",
+    ("network", "system", "starts_from"),
+    (
+        _NETWORK,
+        Column("system", "int64", "", "place of the input among those given, from 0"),
+        Column(
+            "starts_from",
+            "string",
+            "",
+            "`uniform` (box of reachable states), `states` (of trajectories), `noisy` (the same with noise), "
+            "`midpoints` (of points found), `regions` (exact solutions), or `all`",
+        ),
+        Column("input", "vector64", "task units", "the constant input, one number per channel"),
+        Column("starts", "int64", "", "searches begun"),
+        Column("arrived", "int64", "", "of them, ended on a fixed point"),
+        Column("slow", "int64", "", "of them, ended on a slow point"),
+        Column("points", "int64", "", "fixed points they ended on"),
+        Column("seen_once", "int64", "", "of these, by one start"),
+        Column("seen_twice", "int64", "", "by two"),
+        Column("missing_mass", "float64", "share", "Good-Turing: of such starts, on points not reached so far", True),
+        Column("missing_mass_bound", "float64", "share", "95 % bound of it", True),
+        Column("chao1", "float64", "", "estimate of the number of points that such starts reach", True),
+        Column("certified", "int64", "", "`all`: certified points", True),
+        Column("stable", "int64", "", "`all`: stable points", True),
+        Column("index_sum", "int64", "", "`all`: sum of the indices, where each is proven", True),
+        Column(
+            "status",
+            "string",
+            "",
+            "`ok`; of `all` also `incomplete` (index sum not 1: points are missing), `undecided` (an index is not "
+            "proven) or `no_theorem` (the state is not bounded)",
+        ),
+    ),
+)
+
 _INFO = Schema(
     "info",
     1,
@@ -283,6 +353,8 @@ SCHEMAS: dict[str, Schema] = {
         _SENSITIVITY,
         _DEGENERACY,
         _EMBEDDING,
+        _FIXED_POINTS,
+        _FIXED_POINT_COVERAGE,
         _INFO,
     )
 }

@@ -193,6 +193,37 @@ class TensorMap:
             out[:, :n, n:].diagonal(dim1=1, dim2=2).copy_(coefficients[:, 4] * coefficients[:, 5])
         return out
 
+    def pull_back(self, coefficients: Tensor, by: Tensor, networks: slice = slice(None)) -> Tensor:
+        """Return DF^T by, (networks, starts, size), of vectors of that shape, with no Jacobian formed.
+
+        Parameters
+        ----------
+        coefficients : (networks, starts, kinds, units)
+        by : (networks, starts, size)
+        """
+        n, weights, kinds = self.units, self.recurrent[networks], coefficients.unbind(2)
+        if self.form == "outer":
+            return torch.baddbmm(by, by * kinds[0], weights, beta=self.keep)
+        if self.form == "inner":
+            return self.keep * by + kinds[0] * torch.bmm(by, weights)
+        if self.form == "gru":
+            return torch.baddbmm(by * kinds[3], torch.cat([by * kind for kind in kinds[:3]], -1), weights)
+        by_cell = by[..., n:] + by[..., :n] * kinds[4]
+        rows = torch.cat([*(by_cell * kind for kind in kinds[:3]), by[..., :n] * kinds[3]], -1)
+        return torch.cat([torch.bmm(rows, weights), by_cell * kinds[5]], -1)
+
+    def kink_distance(self, x: Tensor, networks: slice = slice(None)) -> Tensor:
+        """Return how near the nearest unit is to the kink of relu, (networks, starts); infinite without relu.
+
+        As a share of the largest input of a unit, or of 1 where that is more.
+        """
+        if self.nonlinearity != "relu":
+            return torch.full(x.shape[:2], torch.inf, dtype=x.dtype, device=x.device)
+        if self.form == "outer":
+            x = torch.baddbmm(self.drive[networks, None], x, self.recurrent[networks].transpose(1, 2))
+        size = x.abs()
+        return size.amin(-1) / size.amax(-1).clamp_min(1.0)
+
     def _simple(self, x: Tensor, weights: Tensor, drive: Tensor) -> tuple[Tensor, Tensor]:
         if self.form == "outer":
             rates, slope = self._activate(torch.baddbmm(drive, x, weights))
