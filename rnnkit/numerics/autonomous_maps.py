@@ -20,6 +20,7 @@ from functools import cached_property
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 from torch import Tensor
 
 from rnnkit.errors import InputError
@@ -110,6 +111,29 @@ class AutonomousMap:
         """The same map on the CPU, as tensors that share this memory."""
         return TensorMap(self, torch.device("cpu"))
 
+    @cached_property
+    def reach(self) -> tuple[FloatArray, FloatArray]:
+        """Lowest and highest state that a fixed point can have, (networks, size) each; infinite without a bound.
+
+        With s = gain / (1 - keep): `outer` and the GRU |h| <= s (1 for the GRU), `inner` |h - s v| <= s |W| 1, the
+        LSTM |h| <= 1 and |c| <= i / (1 - f) with the largest gates that such h allow. Widened by a billionth.
+        F maps this box into itself.
+        """
+        networks, n = self.networks, self.units
+        middle, radius = np.zeros((networks, self.size)), np.ones((networks, self.size))
+        if self.nonlinearity != "tanh" or self.keep >= 1.0:
+            radius.fill(np.inf)
+        elif self.form == "outer":
+            radius *= self.gain / (1.0 - self.keep)
+        elif self.form == "inner":
+            scale = self.gain / (1.0 - self.keep)
+            middle, radius = scale * self.drive, scale * np.abs(self.recurrent).sum(2)
+        elif self.form == "lstm":
+            largest = self.drive[:, : 2 * n] + np.abs(self.recurrent[:, : 2 * n]).sum(2)
+            radius[:, n:] = expit(largest[:, :n]) / expit(-largest[:, n:])
+        radius = radius + 1e-9 * (radius + np.abs(middle))
+        return middle - radius, middle + radius
+
     def value(self, x: FloatArray) -> FloatArray:
         """Return F(x), (networks, starts, size), of states of that shape."""
         found: FloatArray = self.tensors.linearise(torch.from_numpy(np.ascontiguousarray(x)))[0].numpy()
@@ -145,9 +169,9 @@ class TensorMap:
         self.keep, self.gain = system.keep, system.gain
         self.networks, self.units, self.size = system.networks, system.units, system.size
         self.device = device
-        self.recurrent, self.drive, self.bias = (
+        self.recurrent, self.drive, self.bias, self.low, self.high = (
             torch.from_numpy(np.ascontiguousarray(held)).to(device)
-            for held in (system.recurrent, system.drive, system.recurrent_bias)
+            for held in (system.recurrent, system.drive, system.recurrent_bias, *system.reach)
         )
 
     def linearise(self, x: Tensor, networks: slice = slice(None)) -> tuple[Tensor, Tensor]:

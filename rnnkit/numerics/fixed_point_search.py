@@ -7,9 +7,12 @@ With G(x) = F(x) - x, J = DF - I and the speed q(x) = |G|^2 / 2, all in float64:
   are about equally large, which is why it comes first where it is cheap (paper "schur", specification of fixed points).
 - Newton with backtracking by LU, first, from 128 states on: a product of two Jacobians costs more than an LU there.
 - The last digits by Newton steps from an LU, whose factors serve several steps (normal equations square the condition
-  number). A step that does not lower the speed is not taken.
+  number).
 - The descent of the paper "abrupt-learning" (Algorithm 1): x <- x - 0.1 grad |F(x) - x|^2, 1000 times. It is slow and
   mostly does not arrive; it is here by its name.
+
+A Newton or Levenberg-Marquardt step that would leave the box in which all fixed points lie ends on its face, and one
+that does not lower the speed is not taken.
 """
 
 from __future__ import annotations
@@ -119,7 +122,8 @@ def search(
         block.levenberg(FIXED_SPEED)
         block.polish(FIXED_SPEED)
 
-    return _run(system, starts, wanted, device, report, run)
+    low, high = system.reach
+    return _run(system, np.clip(starts, low[:, None], high[:, None]), wanted, device, report, run)
 
 
 def descend(
@@ -194,6 +198,7 @@ class _Block:
         self.residual, self.coefficients, self.speed = self._evaluate(self.x)
         self.damping = torch.full_like(self.speed, _FIRST_DAMPING)
         first = torch.arange(networks.start, networks.stop, device=x.device)
+        self.reach = (system.low[networks, None], system.high[networks, None])
         self.network = first.repeat_interleave(x.shape[1])
 
     def _evaluate(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -212,6 +217,8 @@ class _Block:
     def _move(self, rows: Tensor, steps: Tensor) -> Tensor:
         """Take the steps that lower the speed; return which they are."""
         trial = self.x.index_add(0, rows, steps)
+        # No fixed point lies outside; far out, gates that saturate make the speed vanish where nothing stands still.
+        trial = torch.clamp(trial.view(self.shape), *self.reach).flatten(0, 1)
         residual, coefficients, speed = self._evaluate(trial)
         better = speed < self.speed
         for held, found in (

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnkit.numerics.autonomous_maps import FORMS, AutonomousMap, FloatArray
+from rnnkit.numerics.autonomous_maps import FloatArray
 from rnnkit.numerics.krawczyk import Certificates
 
 __all__ = [
@@ -31,7 +31,6 @@ __all__ = [
     "coverage",
     "distinct",
     "index_sum",
-    "maps_into_itself",
     "midpoints",
     "no_points",
 ]
@@ -104,6 +103,7 @@ def add_points(known: FixedPoints, ends: FloatArray, certify: Callable[[FloatArr
 
     Examples
     --------
+    >>> from rnnkit.numerics.autonomous_maps import AutonomousMap
     >>> from rnnkit.numerics.krawczyk import certify_many
     >>> one, none = np.ones((1, 1, 1)), np.zeros((1, 1))
     >>> two = AutonomousMap("outer", "tanh", 0.0, 1.0, 2 * one, none, none)
@@ -213,16 +213,6 @@ def midpoints(states: FloatArray, fresh: NDArray[np.bool_], most: int, generator
         first, second = first[chosen], second[chosen]
     middle: FloatArray = 0.5 * (states[first] + states[second])
     return middle
-
-
-def maps_into_itself(system: AutonomousMap) -> bool:
-    """Return whether F maps a compact convex set into itself, whatever the input.
-
-    True where tanh bounds what comes in: `outer` and the GRU stay in [-1, 1], `inner` in a box about the drive, the
-    LSTM in |h| <= 1, |c| <= 1 / (1 - f), with f the largest forget gate there, which is below 1. The share that
-    stays must be below 1.
-    """
-    return system.form in FORMS and system.nonlinearity == "tanh" and 0.0 <= system.keep < 1.0
 
 
 def index_sum(found: FixedPoints) -> int | None:
