@@ -206,7 +206,7 @@ class _Block:
         value, coefficients = self.system.linearise(x.view(self.shape), self.networks)
         residual = value.flatten(0, 1).sub_(x)
         speed = 0.5 * (residual * residual).sum(-1)
-        return residual, coefficients.flatten(0, 1), torch.nan_to_num_(speed, nan=torch.inf)
+        return residual, coefficients.flatten(0, 1), torch.nan_to_num_(speed, nan=torch.inf, posinf=torch.inf)
 
     def _jacobian(self, rows: Tensor) -> Tensor:
         """Return DF - I of some rows."""
