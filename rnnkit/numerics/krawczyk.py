@@ -294,6 +294,8 @@ def _determinant_signs(jacobian: FloatArray, inverse: FloatArray, singular: Floa
     determinants have one sign: that of the permutation times those of U's diagonal.
     """
     size = jacobian.shape[1]
+    if not len(jacobian):  # scipy's factors of no matrices have no shape
+        return np.zeros(0, dtype=np.int64)
     sound = np.asarray(np.isfinite(jacobian).all((1, 2)) & np.isfinite(inverse).all((1, 2)))
     usable = np.where(sound[:, None, None], jacobian, np.eye(size))
     order, lower, upper = scipy.linalg.lu(usable, p_indices=True, check_finite=False)
