@@ -136,7 +136,7 @@ class AutonomousMap:
 
     def value(self, x: FloatArray) -> FloatArray:
         """Return F(x), (networks, starts, size), of states of that shape."""
-        found: FloatArray = self.tensors.linearise(torch.from_numpy(np.ascontiguousarray(x)))[0].numpy()
+        found: FloatArray = self.tensors.linearise(torch.from_numpy(np.array(x)))[0].numpy()
         return found
 
     def jacobian(self, x: FloatArray) -> FloatArray:
@@ -145,7 +145,7 @@ class AutonomousMap:
         The derivative of relu at 0 is taken as 0.
         """
         networks, starts, size = x.shape
-        coefficients = self.tensors.linearise(torch.from_numpy(np.ascontiguousarray(x)))[1]
+        coefficients = self.tensors.linearise(torch.from_numpy(np.array(x)))[1]
         network = torch.arange(networks).repeat_interleave(starts)
         found: FloatArray = self.tensors.jacobian(coefficients.flatten(0, 1), network).numpy()
         return found.reshape(networks, starts, size, size)

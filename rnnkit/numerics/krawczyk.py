@@ -122,7 +122,7 @@ def certify(system: AutonomousMap, network: int, point: FloatArray, polish: int 
 
     >>> fold, drive = 0.5 ** 0.5, 2 * 0.5 ** 0.5 - np.arctanh(0.5 ** 0.5)
     >>> weight, none = np.full((1, 1, 1), 2.0), np.zeros((1, 1))
-    >>> ghost = AutonomousMap("outer", "tanh", 0.0, 1.0, weight, np.full((1, 1), 1e-9 - drive), none)
+    >>> ghost = AutonomousMap("outer", "tanh", 0.0, 1.0, weight, np.full((1, 1), -1e-9 - drive), none)
     >>> certify(ghost, 0, np.array([fold])).certified
     False
     """
