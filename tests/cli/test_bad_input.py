@@ -153,6 +153,7 @@ CKPT_COMMANDS = {
     "export {} --to npz -o new": "export",
     "rollout {} -o new.csv": "rollout",
     "compare {} ckpts -o new.csv": "compare",
+    "fixedpoints {} -o new.csv": "fixedpoints",
 }
 CASES = [
     # checkpoints, in every command that takes them
@@ -406,6 +407,35 @@ CASES = [
     Case("compare ckpts --metric dsa -o new.csv --sensitivity new.csv", "--sensitivity"),
     Case("degeneracy --comparisons comparisons.parquet -o comparisons.parquet", "--comparisons"),
     Case("degeneracy --comparisons comparisons.parquet -o new.csv --embed comparisons.parquet", "--comparisons"),
+    # fixedpoints
+    *[
+        Case(f"fixedpoints ckpts -o new.csv {rest}", names, says)
+        for rest, names, says in [
+            ("--input a,b", "'a,b'", "--input 0,0,1"),
+            ("--input 1,", "'1,'", "no list of numbers"),
+            ("--input nan,0", "'nan,0'", "finite"),
+            ("--input 0,1 --input 0,1.0", "'0,1.0'", "given twice"),
+            ("--input 0,0,1", "has 3 numbers", "a number for each input"),
+            ("--starts 0", "--starts", "1 or more"),
+            ("--starts many", "--starts", ""),
+            ("--method newtn", "--method", "did you mean 'newton'"),
+            ("--method descent --slow", "--slow", "leave out --slow"),
+            ("--coverage -", "--coverage", "name a file"),
+            ("--coverage new.csv", "--coverage", "same file as --out"),
+            ("--coverage c.xlsx", "--coverage c.xlsx", "names no format"),
+            ("--coverage good.pt/c.csv", "good.pt", "cannot be written"),
+            ("--task sine", "inputs", "--task"),
+            ("--task flipflip", "flipflip", "did you mean 'flipflop'"),
+            ("-t bits=3", "inputs", "--task"),
+            ("-t bitz=3", "bitz", "did you mean 'bits'"),
+            ("--seed -1", "--seed", ""),
+            ("--device tpu", "--device", "cuda"),
+            ("--threads 0", "--threads", ""),
+        ]
+    ],
+    Case("fixedpoints bad/nan.safetensors -o new.csv", "recurrent.weight", "NaN"),
+    Case("fixedpoints bad/taskless.safetensors -t bits=2 -o new.csv", "has no task", "--task"),
+    Case("fixedpoints ckpts -o new.xlsx", "new.xlsx", "names no format"),
     # degeneracy
     *[
         Case(f"degeneracy -o new.csv {rest}", names, says)

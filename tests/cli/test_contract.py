@@ -36,6 +36,7 @@ TABLES = {
         ],
         "degeneracy",
     ),
+    "fixedpoints": (["fixedpoints", "{ckpts}", "--starts", "12"], "fixedpoints"),
 }
 #: Commands that fill a folder, with a line but for -o; and those that print text.
 FOLDERS = {
@@ -52,6 +53,7 @@ READ = {
     "rollout --summary": ["{ckpts}"],
     "compare": ["{ckpts}"],
     "degeneracy": ["{tables}/comparisons.parquet", "{tables}/summary.parquet"],
+    "fixedpoints": ["{ckpts}"],
 }
 
 
@@ -113,7 +115,7 @@ def test_a_pipe_gets_parquet_with_the_declared_columns(name, line):
     assert table.column_names == declared.names
     for field in declared:
         found = table.schema.field(field.name)
-        if pa.types.is_list(field.type):
+        if SCHEMAS[schema].column(field.name).type == "vector":
             assert pa.types.is_fixed_size_list(found.type)
             assert found.type.value_type == pa.float32()
         else:
@@ -277,6 +279,7 @@ def test_failed_rows_end_in_code_1(ensemble, tmp_path):
         (["rollout", "--trials", 2], "hidden"),
         (["rollout", "--summary", "--trials", 2], "loss"),
         (["compare", "--metric", "svcca", "--trials", 2], "distance"),
+        (["fixedpoints", "--starts", 40], "state"),
     ):
         done = run_cli(words[0], ensemble, tmp_path / "bad.safetensors", *words[1:])
         assert done.code == 1

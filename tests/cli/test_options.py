@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import typer.main
+from safetensors.numpy import save_file
 
 from rnnkit.checkpoints import load_native
 from rnnkit.cli.main import app
@@ -108,6 +109,7 @@ SENSITIVITY = f"{DSA} --delay 2 --components 2 --sensitivity out/s.csv"
 IMPORT = "import net.pt -o out -q"
 ARRAYS = "import net.npz -o out -q --model leaky --array recurrent.weight=W --array input.weight=U"
 DEGENERACY = "degeneracy --include-unconverged"
+POINTS = "fixedpoints switches.safetensors -q --starts 40 --task flipflop -t bits=2"
 PAIRS = f"{DEGENERACY} --comparisons comparisons.parquet"
 GRID = f"{DEGENERACY} --comparisons grid.csv"
 AGAINST = f"{GRID} --against gamma=1"
@@ -255,6 +257,23 @@ EFFECTS: dict[tuple[str, str], Effect] = {
 }
 
 
+EFFECTS |= {
+    ("fixedpoints", "checkpoints"): Effect(POINTS, POINTS.replace("switches", "ckpts/flipflop-vanilla-n8-s1"), rows),
+    ("fixedpoints", "inputs"): Effect(POINTS, f"{POINTS} --input 1,0", rows),
+    ("fixedpoints", "starts"): Effect(POINTS, f"{POINTS} --starts 60", column("starts_share")),
+    ("fixedpoints", "slow"): Effect(POINTS, f"{POINTS} --slow", column("kind")),
+    ("fixedpoints", "method"): Effect(POINTS, f"{POINTS} --method descent", column("kind")),
+    ("fixedpoints", "coverage"): Effect(POINTS, f"{POINTS} --coverage placed.csv", embedded, rows),
+    ("fixedpoints", "task"): Effect(
+        POINTS.replace("--task flipflop -t bits=2", ""), POINTS, column("starts_share"), column("kind")
+    ),
+    ("fixedpoints", "parameters"): Effect(POINTS, f"{POINTS} -t probability=1", column("starts_share")),
+    ("fixedpoints", "seed"): Effect(POINTS, f"{POINTS} --seed 1", column("starts_share"), column("kind")),
+    ("fixedpoints", "device"): Effect(f"{POINTS} --device cpu", f"{POINTS} --device cuda:99", code),
+    ("fixedpoints", "threads"): Effect(f"{POINTS} --threads 1", f"{POINTS} --threads 2", threads, rows),
+}
+
+
 def options() -> set[tuple[str, str]]:
     return {(name, option.name) for name, command in COMMANDS.items() for option in command.params}
 
@@ -287,6 +306,15 @@ def grid() -> str:
     return "\n".join(lines) + "\n"
 
 
+def switches() -> dict[str, np.ndarray]:
+    """Two switches with an input each, and a unit with a ghost: nine fixed points, and slow ones."""
+    fold = 0.5**0.5
+    bias = np.array([0.01, -0.02, -1e-3 - (2 * fold - np.arctanh(fold))])
+    held = {"weight_ih_l0": np.eye(3, 2), "weight_hh_l0": 2 * np.eye(3), "bias_ih_l0": bias, "bias_hh_l0": 0 * bias}
+    state = {f"rnn.{name}": value for name, value in held.items()}
+    return state | {"out.weight": np.eye(2, 3), "out.bias": np.zeros(2)}
+
+
 @pytest.fixture
 def desk(ensemble, tables, current, tmp_path, monkeypatch) -> Path:
     (tmp_path / "ckpts").symlink_to(ensemble)
@@ -302,6 +330,7 @@ def desk(ensemble, tables, current, tmp_path, monkeypatch) -> Path:
     torch.save({name: 2 * value for name, value in state.items()}, tmp_path / "before.pt")
     arrays = {"W": np.arange(9.0).reshape(3, 3), "U": np.ones((3, 1)), "R": np.ones((1, 3)), "S": np.zeros((1, 3))}
     np.savez(tmp_path / "net.npz", **arrays)
+    save_file(switches(), tmp_path / "switches.safetensors")
     (tmp_path / "settings.toml").write_text('units = 8\nlr = 0.05\n[t]\nstart = "pulse"\nbits = 1\n')
     monkeypatch.chdir(tmp_path)
     return tmp_path
