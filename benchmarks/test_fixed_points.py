@@ -27,7 +27,7 @@ from rnnkit.numerics.stability_discs import certify_stability_many
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "recurrent_weights.npz"
 STARTS, ROUNDS = 1024, 3
 TOLERANCE, MOST_STEPS = 1e-12, 10_000
-#: The fastest of 0.1, 0.03 and 0.01 on these networks; the last does not get there in 10,000 steps.
+#: Neither this nor 0.03 gets there in 10,000 steps: a rate that is kept leaves the states jumping about.
 PLAIN_RATE = 0.1
 
 
