@@ -112,17 +112,17 @@ def certify(system: AutonomousMap, network: int, point: FloatArray, polish: int 
 
     Examples
     --------
-    tanh(h / 2) has a fixed point at 0, and 0.2 off it there is none:
+    tanh(h / 2) has a fixed point at 0:
 
     >>> half = AutonomousMap("outer", "tanh", 0.0, 1.0, np.full((1, 1, 1), 0.5), np.zeros((1, 1)), np.zeros((1, 1)))
     >>> certify(half, 0, np.array([1e-9])).status
     'certified'
 
-    A ghost: tanh(2 h + b) has lost the pair of fixed points that it would have had with a little more drive.
+    A ghost: with 1e-9 more of drive, tanh(2 h + b) would have a pair of fixed points here.
 
     >>> fold, drive = 0.5 ** 0.5, 2 * 0.5 ** 0.5 - np.arctanh(0.5 ** 0.5)
     >>> weight, none = np.full((1, 1, 1), 2.0), np.zeros((1, 1))
-    >>> ghost = AutonomousMap("outer", "tanh", 0.0, 1.0, weight, np.full((1, 1), 1e-9 - drive), none)
+    >>> ghost = AutonomousMap("outer", "tanh", 0.0, 1.0, weight, np.full((1, 1), -1e-9 - drive), none)
     >>> certify(ghost, 0, np.array([fold])).certified
     False
     """
