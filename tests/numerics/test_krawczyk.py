@@ -12,7 +12,16 @@ from rnnkit.errors import InputError
 from rnnkit.numerics.autonomous_maps import AutonomousMap
 from rnnkit.numerics.krawczyk import ASSUMPTIONS, certify, certify_many
 from rnnkit.numerics.piecewise_linear import solve_regions
-from tests.oracles.precise_maps import DIGITS, distance, permuted, random_map, scalar, settled, true_fixed_point
+from tests.oracles.precise_maps import (
+    DIGITS,
+    distance,
+    permuted,
+    random_map,
+    residual,
+    scalar,
+    settled,
+    true_fixed_point,
+)
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 #: Where tanh(2 h + b) touches the diagonal from below.
@@ -34,6 +43,11 @@ def all_distinct(found):
     apart = np.abs(found.point[:, None] - found.point).max(2)
     meet = apart <= found.radius[:, None] + found.radius
     return np.array_equal(meet, np.eye(len(meet), dtype=bool))
+
+
+def fold_map(form, weight, alpha, drive):
+    one = np.ones((1, 1, 1))
+    return AutonomousMap(form, "tanh", 1 - alpha, alpha, weight * one, drive * one[0], 0 * one[0])
 
 
 # Known answers
@@ -321,6 +335,33 @@ def test_no_unique_ball_holds_two_points(weight, drive):
     inside = apart + radius <= unique[:, None]
     assert (apart[inside] <= (radius[:, None] + radius)[inside]).all()  # the same one, met from two cells of the grid
     assert len(points) <= 3 or inside.sum() > len(points)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(["outer", "inner"]),
+    st.floats(1.05, 6.0),
+    st.integers(0, 13),
+    st.floats(-15.0, -2.0),
+    st.sampled_from([-1.0, 1.0]),
+    st.integers(0, 2),
+)
+def test_at_a_fold_every_ball_holds_a_change_of_sign(form, weight, leak, exponent, side, polish):
+    """Leaky maps about a fold, on both sides of it; -G rises through the point where the index is 1."""
+    rate, alpha = np.sqrt(1 - 1 / weight), 2.0**-leak  # 1 - alpha is exact: otherwise the fold itself moves
+    drive = np.arctanh(rate) - weight * rate + side * 10.0**exponent
+    system = fold_map(form, weight, alpha, drive)
+    width = 10.0 ** (exponent / 2) * np.linspace(0.25, 3, 12)
+    centre = rate if form == "outer" else np.arctanh(rate)
+    found = certify_many(system, 0, centre + np.concatenate([-width, [0.0], width])[:, None], polish)
+    with mp.workdps(DIGITS):
+        for k in np.flatnonzero(found.certified):
+            for reach in (found.radius[k], found.unique_radius[k]):
+                below, above = (residual(system, 0, [mpf(found.point[k, 0]) + s * mpf(reach)])[0] for s in (-1, 1))
+                assert below * above < 0
+                assert (above < 0) == (found.index[k] == 1)
+    if side < 0 and form == "outer" and exponent > -14:  # short of the fold there is nothing near it
+        assert not (np.abs(found.point[found.certified] - centre) < 1e-2).any()
 
 
 # What is said
