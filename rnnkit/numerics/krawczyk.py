@@ -29,7 +29,7 @@ from rnnkit.numerics.intervals import UNIT_ROUNDOFF, FloatArray, gamma, raised
 from rnnkit.numerics.jacobian_enclosures import JacobianEnclosure
 from rnnkit.numerics.threads import one_thread
 
-__all__ = ["ASSUMPTIONS", "Certificate", "Certificates", "certify", "certify_many", "identities"]
+__all__ = ["ASSUMPTIONS", "Certificate", "Certificates", "certify", "certify_many"]
 
 #: What the proofs take for granted; goes with every table that holds one.
 ASSUMPTIONS = (
@@ -112,13 +112,13 @@ def certify(system: AutonomousMap, network: int, point: FloatArray, polish: int 
 
     Examples
     --------
-    tanh(h / 2) has a fixed point at 0, and 0.2 off it there is none:
+    tanh(h / 2) has a fixed point at 0:
 
     >>> half = AutonomousMap("outer", "tanh", 0.0, 1.0, np.full((1, 1, 1), 0.5), np.zeros((1, 1)), np.zeros((1, 1)))
     >>> certify(half, 0, np.array([1e-9])).status
     'certified'
 
-    A ghost: tanh(2 h + b) has lost the pair of fixed points that it would have had with a little more drive.
+    A ghost: with 1e-9 more of drive, tanh(2 h + b) would have a pair of fixed points here.
 
     >>> fold, drive = 0.5 ** 0.5, 2 * 0.5 ** 0.5 - np.arctanh(0.5 ** 0.5)
     >>> weight, none = np.full((1, 1, 1), 2.0), np.zeros((1, 1))
@@ -305,35 +305,3 @@ def _determinant_signs(jacobian: FloatArray, inverse: FloatArray, singular: Floa
     crossed = (order[:, :, None] > order[:, None, :])[:, *np.triu_indices(size, 1)].sum(1)
     signs = (-1) ** crossed * np.sign(np.diagonal(upper, axis1=1, axis2=2)).prod(1)
     return np.where(sound & (bound < 1), signs, 0).astype(np.int64)
-
-
-def identities(points: FloatArray, radius: FloatArray, unique_radius: FloatArray) -> NDArray[np.int64]:
-    """Tell which certified points stand for the same fixed point, without a tolerance.
-
-    The ball of `radius` about one point, inside the ball of `unique_radius` about another, holds the same fixed point;
-    balls of `radius` that do not meet hold different ones.
-
-    Parameters
-    ----------
-    points : (points, size) float64
-    radius, unique_radius : (points,) float64
-        NaN for points that are not certified.
-
-    Returns
-    -------
-    (points, points) int64
-        1 the same, 0 distinct, -1 not decided (always so where a point is not certified). Symmetric.
-
-    Examples
-    --------
-    >>> identities(np.array([[0.0], [1e-13], [0.5]]), np.full(3, 1e-12), np.full(3, 1e-3)).tolist()
-    [[1, 1, 0], [1, 1, 0], [0, 0, 1]]
-    """
-    found = np.full((len(points), len(points)), -1, dtype=np.int64)
-    for k, point in enumerate(points):  # one row at a time keeps the memory at points times size
-        apart = np.abs(points - point).max(1)
-        # A difference is one rounding; sums are compared with the bounds on the safe side.
-        found[k, raised(raised(apart, 1) + radius, 1) <= unique_radius[k]] = 1
-        found[k, apart * (1 - 4 * UNIT_ROUNDOFF) > raised(radius + radius[k], 1)] = 0
-    found[np.arange(len(points)), np.arange(len(points))] = np.where(np.isfinite(radius), 1, -1)
-    return np.maximum(found, found.T)

@@ -42,11 +42,11 @@ class Stability:
     Attributes
     ----------
     eigenvalues : (size,) complex128
-        Of DF as computed at the point; by falling modulus, then real part, then imaginary part. NaN when DF is not
-        finite.
+        Of DF as computed at the point (at the kink of a relu, with slope 1/2); by falling modulus, then real part, then
+        imaginary part. NaN when DF or F is not finite.
     unstable_dims : int
         Number with modulus above 1: of all eigenvalues of the exact Jacobian at the fixed point where certified,
-        else of the computed ones; -1 when DF is not finite.
+        else of the computed ones; -1 when DF or F is not finite.
     certified : bool
     spectral_radius : float
         Largest modulus computed; where the discs hold, off by no more than `disc_radius`.
@@ -138,7 +138,8 @@ _FIELDS = tuple(Stabilities.__dataclass_fields__)
 
 
 def _decide(about: JacobianEnclosure, radius: FloatArray) -> Stabilities:
-    sound = np.asarray(np.isfinite(about.jacobian).all((1, 2)))
+    # A relu's slope at NaN is a number; its residual is not.
+    sound = np.asarray(np.isfinite(about.jacobian).all((1, 2)) & np.isfinite(about.residual).all(1))
     usable = np.where(sound[:, None, None], about.jacobian, 0.0)
     values, vectors = np.linalg.eig(usable)
     values, vectors = values.astype(np.complex128), vectors.astype(np.complex128)

@@ -33,6 +33,24 @@ def test_the_residual_is_as_near_the_exact_one_as_it_says(form, nonlinearity):
                 assert abs(exact - mpf(g)) <= mpf(e)
 
 
+@pytest.mark.parametrize("form", ["outer", "inner", "gru", "lstm"])
+def test_sums_that_cancel_cost_no_truth(form):
+    """Weights of 1e8 whose sums are of order 1: what is left is mostly rounding."""
+    system = random_map(form, 40, 1)
+    weight = 1e8 * system.recurrent
+    points = np.random.default_rng(0).normal(size=(5, system.size))
+    rates = np.tanh(points) if form == "inner" else points[:, :40]
+    # The last column balances the others at the first point, up to rounding.
+    weight[0, :, -1] = -(weight[0, :, :-1] @ rates[0, :-1]) / rates[0, -1]
+    system = AutonomousMap(form, "tanh", 0.7, 0.3, weight, system.drive, system.recurrent_bias)
+    about = JacobianEnclosure(system, 0, points[:1])
+    with mp.workdps(DIGITS):
+        exact = residual(system, 0, numbers(points[0]))
+        apart = [abs(a - mpf(g)) for a, g in zip(exact, about.residual[0].tolist(), strict=True)]
+    assert max(apart) > 1e-10
+    assert all(a <= mpf(e) for a, e in zip(apart, about.residual_error[0].tolist(), strict=True))
+
+
 @forms
 def test_the_jacobian_is_the_maps_and_that_of_differences(form, nonlinearity):
     system = random_map(form, 7, 4, nonlinearity)

@@ -10,9 +10,18 @@ from mpmath import mp, mpf
 
 from rnnkit.errors import InputError
 from rnnkit.numerics.autonomous_maps import AutonomousMap
-from rnnkit.numerics.krawczyk import ASSUMPTIONS, certify, certify_many, identities
+from rnnkit.numerics.krawczyk import ASSUMPTIONS, certify, certify_many
 from rnnkit.numerics.piecewise_linear import solve_regions
-from tests.oracles.precise_maps import DIGITS, distance, permuted, random_map, scalar, settled, true_fixed_point
+from tests.oracles.precise_maps import (
+    DIGITS,
+    distance,
+    permuted,
+    random_map,
+    residual,
+    scalar,
+    settled,
+    true_fixed_point,
+)
 
 FIXTURES = Path(__file__).parents[2] / "fixtures"
 #: Where tanh(2 h + b) touches the diagonal from below.
@@ -29,6 +38,18 @@ def flipflop():
     return AutonomousMap("outer", "tanh", 0.0, 1.0, weight, bias, np.zeros_like(bias)), points
 
 
+def all_distinct(found):
+    """Whether no two balls of `radius` meet."""
+    apart = np.abs(found.point[:, None] - found.point).max(2)
+    meet = apart <= found.radius[:, None] + found.radius
+    return np.array_equal(meet, np.eye(len(meet), dtype=bool))
+
+
+def fold_map(form, weight, alpha, drive):
+    one = np.ones((1, 1, 1))
+    return AutonomousMap(form, "tanh", 1 - alpha, alpha, weight * one, drive * one[0], 0 * one[0])
+
+
 # Known answers
 
 
@@ -40,7 +61,7 @@ def test_all_points_of_all_flipflop_networks(flipflop):
         assert found.radius.max() < 1e-11
         assert found.unique_radius.min() > 1e-3
         assert found.index.sum() == 1
-        assert np.array_equal(identities(found.point, found.radius, found.unique_radius), np.eye(27, dtype=int))
+        assert all_distinct(found)
         assert np.abs(found.point - points[network]).max() < 1e-6
 
 
@@ -117,7 +138,7 @@ def test_both_points_past_the_fold_are_certified_apart(past):
             assert abs(truth - mpf(float(point))) <= mpf(float(radius))
     assert (found.unique_radius < float(apart)).all()
     assert found.index.tolist() == [-1, 1]
-    assert np.array_equal(identities(found.point, found.radius, found.unique_radius), np.eye(2, dtype=int))
+    assert all_distinct(found)
 
 
 @pytest.mark.parametrize("d", [1e-1, 1e-2, 1e-4, 1e-6, 1e-8])
@@ -309,27 +330,41 @@ def test_no_unique_ball_holds_two_points(weight, drive):
     value = np.tanh(weight * grid + drive) - grid
     near = grid[:-1][np.sign(value[:-1]) != np.sign(value[1:])]
     found = certify_many(system, 0, near[:, None], polish=2)
-    points, unique = found.point[found.certified, 0], found.unique_radius[found.certified]
-    apart = np.abs(points[:, None] - points) + 2 * np.eye(len(points))
-    same = identities(found.point, found.radius, found.unique_radius)[np.ix_(found.certified, found.certified)]
-    for k in range(len(points)):
-        others = apart[k] <= unique[k]
-        assert (same[k][others] == 1).all()  # nothing but itself, met from two cells of the grid
+    points, radius, unique = (x[found.certified] for x in (found.point[:, 0], found.radius, found.unique_radius))
+    apart = np.abs(points[:, None] - points)
+    inside = apart + radius <= unique[:, None]
+    assert (apart[inside] <= (radius[:, None] + radius)[inside]).all()  # the same one, met from two cells of the grid
+    assert len(points) <= 3 or inside.sum() > len(points)
 
 
-# Which points are one
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(["outer", "inner"]),
+    st.floats(1.05, 6.0),
+    st.integers(0, 13),
+    st.floats(-15.0, -2.0),
+    st.sampled_from([-1.0, 1.0]),
+    st.integers(0, 2),
+)
+def test_at_a_fold_every_ball_holds_a_change_of_sign(form, weight, leak, exponent, side, polish):
+    """Leaky maps about a fold, on both sides of it; -G rises through the point where the index is 1."""
+    rate, alpha = np.sqrt(1 - 1 / weight), 2.0**-leak  # 1 - alpha is exact: otherwise the fold itself moves
+    drive = np.arctanh(rate) - weight * rate + side * 10.0**exponent
+    system = fold_map(form, weight, alpha, drive)
+    width = 10.0 ** (exponent / 2) * np.linspace(0.25, 3, 12)
+    centre = rate if form == "outer" else np.arctanh(rate)
+    found = certify_many(system, 0, centre + np.concatenate([-width, [0.0], width])[:, None], polish)
+    with mp.workdps(DIGITS):
+        for k in np.flatnonzero(found.certified):
+            for reach in (found.radius[k], found.unique_radius[k]):
+                below, above = (residual(system, 0, [mpf(found.point[k, 0]) + s * mpf(reach)])[0] for s in (-1, 1))
+                assert below * above < 0
+                assert (above < 0) == (found.index[k] == 1)
+    if side < 0 and form == "outer" and exponent > -14:  # short of the fold there is nothing near it
+        assert not (np.abs(found.point[found.certified] - centre) < 1e-2).any()
 
 
-def test_identities_without_a_tolerance():
-    points = np.array([[0.0, 0.0], [3e-13, 0.0], [0.5, 0.5], [2e-3, 0.0], [np.nan, 0.0]])
-    radius = np.array([2e-13, 2e-13, 1e-12, 1.9e-3, np.nan])
-    unique = np.array([1e-3, 1e-3, 1e-3, 1e-3, np.nan])
-    found = identities(points, radius, unique)
-    assert np.array_equal(found, found.T)
-    assert found[0].tolist() == [1, 1, 0, 0, -1]
-    assert found[4].tolist() == [-1, -1, -1, -1, -1]
-    wide = identities(points[[0, 3]], np.array([2e-13, 2.1e-3]), unique[:2])
-    assert wide.tolist() == [[1, -1], [-1, 1]]  # the balls meet, but the second is not inside the first's
+# What is said
 
 
 def test_assumptions_are_said():

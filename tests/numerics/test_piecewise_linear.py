@@ -96,13 +96,13 @@ def test_walks_that_come_round_end_as_cycles():
 
 def test_the_limit_ends_walks_and_broken_starts_do_not_begin():
     rng = np.random.default_rng(4)
-    system = random_map("outer", 30, 5, "relu", size=2.5)
-    starts = 5 * rng.normal(size=(40, 30))
-    short, long = (solve_regions(system, 0, starts, limit) for limit in (1, 2000))
+    system = random_map("outer", 20, 5, "relu", size=1.2)
+    starts = 5 * rng.normal(size=(40, 20))
+    short, long = (solve_regions(system, 0, starts, limit) for limit in (1, 100))
     assert (short.end == "limit").any()
     assert short.solved < long.solved
-    assert not (long.end == "limit").any()
-    broken = solve_regions(system, 0, np.concatenate([starts[:2], np.full((1, 30), np.nan)]))
+    assert set(long.end) == {"point", "cycle"}
+    broken = solve_regions(system, 0, np.concatenate([starts[:2], np.full((1, 20), np.nan)]))
     assert broken.end[2] == "not_finite"
     assert broken.end[:2].tolist() == long.end[:2].tolist()
 

@@ -112,6 +112,10 @@ def test_without_a_radius_nothing_is_proven_and_broken_points_have_no_eigenvalue
     assert np.isnan(found.disc_radius[1:]).all()
     assert np.isnan(found.eigenvalues[2]).all()
     assert np.isnan(found.spectral_radius[2])
+    relu = AutonomousMap("outer", "relu", 0.0, 1.0, np.eye(1)[None], np.zeros((1, 1)), np.zeros((1, 1)))
+    broken = certify_stability_many(relu, 0, np.array([[np.nan], [np.inf]]), np.zeros(2))
+    assert broken.unstable_dims.tolist() == [-1, -1]
+    assert np.isnan(broken.spectral_radius).all()
     none = certify_stability_many(system, 0, np.zeros((0, 1)), np.zeros(0))
     assert none.eigenvalues.shape == (0, 1)
 

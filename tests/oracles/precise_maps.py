@@ -65,7 +65,7 @@ def true_fixed_point(system: AutonomousMap, network: int, start: np.ndarray) -> 
     inverse = np.linalg.inv(jacobian)
     with mp.workdps(DIGITS):
         x = numbers(start)
-        for _ in range(400):
+        for _ in range(2000):
             g = residual(system, network, x)
             if max(map(abs, g)) < mpf("1e-45"):
                 return x
