@@ -249,6 +249,43 @@ _EMBEDDING = Schema(
     extra_keys=True,
 )
 
+_FEATURE_LEARNING = Schema(
+    "feature_learning",
+    1,
+    "How far weights, tangent kernel and representation of a network moved in training.",
+    ("network",),
+    (
+        _NETWORK,
+        Column(
+            "weight_change_norm",
+            "float64",
+            "weight units",
+            "norm of the change of the recurrent weights that act, divided by their number",
+            True,
+        ),
+        Column("weight_change_norm_relative", "float64", "share", "that norm over the norm before training", True),
+        Column("weight_change_norm_absolute", "float64", "weight units", "that norm itself", True),
+        Column("kernel_alignment", "float64", "from 0 to 1", "of the tangent kernels after training and before", True),
+        Column("representation_alignment", "float64", "from 0 to 1", "of the states after training and before", True),
+        Column("input_change_norm", "float64", "weight units", "as weight_change_norm, of the input weights", True),
+        Column("input_change_norm_relative", "float64", "share", "likewise", True),
+        Column("input_change_norm_absolute", "float64", "weight units", "likewise", True),
+        Column(
+            "readout_change_norm",
+            "float64",
+            "weight units",
+            "as weight_change_norm, of the readout weights that act (1/N, 1/gamma)",
+            True,
+        ),
+        Column("readout_change_norm_relative", "float64", "share", "likewise", True),
+        Column("readout_change_norm_absolute", "float64", "weight units", "likewise", True),
+        Column("parameters", "string", "", "what the kernel is by: `recurrent` or `all`"),
+        Column("centred", "bool", "", "the representations were centred"),
+        _STATUS,
+    ),
+    extra_keys=True,
+)
+
 _INFO = Schema(
     "info",
     1,
@@ -283,6 +320,7 @@ SCHEMAS: dict[str, Schema] = {
         _SENSITIVITY,
         _DEGENERACY,
         _EMBEDDING,
+        _FEATURE_LEARNING,
         _INFO,
     )
 }

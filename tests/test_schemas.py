@@ -15,6 +15,10 @@ CONTRACT = {
     "summary": (("network", "condition"), "task trials steps loss fvu accuracy status"),
     "comparisons": (("a", "b", "metric"), "distance lower_bound status starts seconds"),
     "degeneracy": (("level", "metric"), "value se ci_low ci_high networks pairs"),
+    "feature_learning": (
+        ("network",),
+        "weight_change_norm weight_change_norm_relative kernel_alignment representation_alignment status",
+    ),
 }
 
 

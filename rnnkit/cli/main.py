@@ -17,6 +17,7 @@ from rnnkit.cli import (
     compare,
     degeneracy,
     export,
+    feature_learning,
     import_,
     info,
     rollout,
@@ -44,7 +45,7 @@ app = typer.Typer(
     epilog="Commands chain: rnnkit train flipflop -o ckpts; rnnkit compare ckpts | rnnkit degeneracy --comparisons -",
 )
 
-for module in (train, tasks, sample, info, import_, export, rollout, compare, degeneracy):
+for module in (train, tasks, sample, info, import_, export, rollout, compare, degeneracy, feature_learning):
     register(app, module.run, module.NAME)
 
 

@@ -153,6 +153,7 @@ CKPT_COMMANDS = {
     "export {} --to npz -o new": "export",
     "rollout {} -o new.csv": "rollout",
     "compare {} ckpts -o new.csv": "compare",
+    "feature-learning {} -o new.csv": "feature-learning",
 }
 CASES = [
     # checkpoints, in every command that takes them
@@ -406,6 +407,27 @@ CASES = [
     Case("compare ckpts --metric dsa -o new.csv --sensitivity new.csv", "--sensitivity"),
     Case("degeneracy --comparisons comparisons.parquet -o comparisons.parquet", "--comparisons"),
     Case("degeneracy --comparisons comparisons.parquet -o new.csv --embed comparisons.parquet", "--comparisons"),
+    # feature-learning
+    *[
+        Case(f"feature-learning ckpts -o new.csv {rest}", names, says)
+        for rest, names, says in [
+            ("--task flipflip", "flipflip", "did you mean 'flipflop'"),
+            ("--task sine", "has 2 inputs", "'sine'"),
+            ("-t bitz=2", "bitz", "did you mean 'bits'"),
+            ("-t bits=3", "has 2 inputs", "--task"),
+            ("--trials 0", "--trials", ""),
+            ("--seed no", "--seed", ""),
+            ("--device tpu", "'tpu'", ""),
+            ("--threads 0", "--threads", ""),
+            ("--parameters some", "some", "known: all, recurrent"),
+            ("--by gama", "'gama'", "known: "),
+            ("--by status", "'status'", "already"),
+            ("--memory much", "--memory", "'much'"),
+            ("--memory 1K", "--memory", "fewer --trials"),
+        ]
+    ],
+    Case("feature-learning", "CKPT", "must be given"),
+    Case("feature-learning bad/taskless.safetensors -o new.csv", "has no task", "--task"),
     # degeneracy
     *[
         Case(f"degeneracy -o new.csv {rest}", names, says)

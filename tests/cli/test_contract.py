@@ -36,6 +36,7 @@ TABLES = {
         ],
         "degeneracy",
     ),
+    "feature-learning": (["feature-learning", "{ckpts}", "--trials", "2"], "feature_learning"),
 }
 #: Commands that fill a folder, with a line but for -o; and those that print text.
 FOLDERS = {
@@ -52,6 +53,7 @@ READ = {
     "rollout --summary": ["{ckpts}"],
     "compare": ["{ckpts}"],
     "degeneracy": ["{tables}/comparisons.parquet", "{tables}/summary.parquet"],
+    "feature-learning": ["{ckpts}"],
 }
 
 

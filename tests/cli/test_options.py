@@ -71,6 +71,12 @@ def embedded(_: Outcome, folder: Path) -> object:
     return path.is_file() and path.read_text()
 
 
+def alignments(done: Outcome, _: Path) -> object:
+    """But for their last digits: threads share sums out."""
+    table = done.table()
+    return [round(v, 9) for name in ("kernel", "representation") for v in table[f"{name}_alignment"].to_pylist()]
+
+
 def text(done: Outcome, _: Path) -> object:
     return done.out
 
@@ -107,6 +113,7 @@ DSA = "compare ckpts/flipflop-vanilla-n8-s[01].safetensors --metric dsa --trials
 SENSITIVITY = f"{DSA} --delay 2 --components 2 --sensitivity out/s.csv"
 IMPORT = "import net.pt -o out -q"
 ARRAYS = "import net.npz -o out -q --model leaky --array recurrent.weight=W --array input.weight=U"
+FEATURES = "feature-learning ckpts -q"
 DEGENERACY = "degeneracy --include-unconverged"
 PAIRS = f"{DEGENERACY} --comparisons comparisons.parquet"
 GRID = f"{DEGENERACY} --comparisons grid.csv"
@@ -252,6 +259,21 @@ EFFECTS: dict[tuple[str, str], Effect] = {
     ("degeneracy", "seed"): Effect(
         f"{AGAINST} --permutations 99", f"{AGAINST} --permutations 99 --seed 1", column("p_value"), column("value")
     ),
+    ("feature-learning", "checkpoints"): Effect(FEATURES, f"{FEATURES} current", rows),
+    ("feature-learning", "task"): Effect(FEATURES, f"{FEATURES} --task flipflop -t bits=2", rows),
+    ("feature-learning", "parameters"): Effect(FEATURES, f"{FEATURES} -t steps=3", rows),
+    ("feature-learning", "trials"): Effect(FEATURES, f"{FEATURES} --trials 3", rows),
+    ("feature-learning", "trained"): Effect(
+        FEATURES, f"{FEATURES} --parameters all", column("kernel_alignment"), column("representation_alignment")
+    ),
+    ("feature-learning", "centred"): Effect(
+        FEATURES, f"{FEATURES} --centred", column("representation_alignment"), column("kernel_alignment")
+    ),
+    ("feature-learning", "by"): Effect(FEATURES, f"{FEATURES} --by gamma", table_names),
+    ("feature-learning", "memory"): Effect(FEATURES, f"{FEATURES} --memory 1K", code),
+    ("feature-learning", "seed"): Effect(FEATURES, f"{FEATURES} --seed 1", rows),
+    ("feature-learning", "device"): Effect(f"{FEATURES} --device cpu", f"{FEATURES} --device cuda:99", code),
+    ("feature-learning", "threads"): Effect(f"{FEATURES} --threads 1", f"{FEATURES} --threads 2", threads, alignments),
 }
 
 
