@@ -19,7 +19,7 @@ from rnnkit.models.jacobians import PARAMETERS, OutputJacobian, held_bytes, jaco
 from rnnkit.numerics.representation_alignment import align_representations
 from rnnkit.numerics.tangent_kernel import KernelAlignment, align_kernels, kernel_memory
 from rnnkit.numerics.threads import one_thread
-from rnnkit.stages.evaluation import TaskChoice, flaw, same_task, sample_trials
+from rnnkit.stages.evaluation import TaskChoice, flaw, require_sound, same_task, sample_trials
 from rnnkit.stages.weight_change import weight_changes
 from rnnkit.tables import build, check_group_keys
 
@@ -148,11 +148,12 @@ def feature_learning(
     Raises
     ------
     InputError
-        When channels do not fit, or a network does not fit into `memory`.
+        When channels do not fit, no network has finite weights, or one does not fit into `memory`.
     """
     if parameters not in PARAMETERS:
         raise unknown_name("--parameters", parameters, PARAMETERS, "value")
     check_group_keys("feature_learning", by)
+    require_sound(networks)
     groups: dict[tuple[str, str], tuple[Any, list[Checkpoint]]] = {}
     rows: dict[str, Mapping[str, Any]] = {}
     for network in networks:

@@ -428,6 +428,7 @@ CASES = [
     ],
     Case("feature-learning", "CKPT", "must be given"),
     Case("feature-learning bad/taskless.safetensors -o new.csv", "has no task", "--task"),
+    Case("feature-learning bad/nan.safetensors -o new.csv", "recurrent.weight", "NaN"),
     # degeneracy
     *[
         Case(f"degeneracy -o new.csv {rest}", names, says)
