@@ -19,6 +19,7 @@ for a row at step t a sum over s <= t alone. Two forms, and the cheaper of both 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,11 +28,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnkit.errors import InputError
+from rnnkit.numerics.threads import one_thread
 
 __all__ = ["Factor", "JacobianSize", "KernelAlignment", "Rows", "align_kernels", "kernel_memory"]
 
 #: Slices of a trial's steps: a row's sums end with its slice. More save products, and make them smaller.
 _SLICES = 4
+#: Rows of a slice at least, where a trial has them: smaller products cost more than those they save.
+_ROWS = 64
+#: Multiplications of a slice's product, below which threads cost more than they gain.
+_ALONE = 5e7
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,11 @@ class JacobianSize:
         """Bytes of the rows of one step."""
         return self.outputs * self.row_bytes
 
+    @property
+    def slice_steps(self) -> int:
+        """Steps of a slice, where memory does not ask for shorter ones."""
+        return min(self.steps, max(-(-self.steps // _SLICES), -(-_ROWS // self.outputs)))
+
     def slice_bytes(self, steps: int) -> int:
         """Bytes taken by work on a slice: its rows while they are made or mixed, and three of its blocks of K."""
         count = steps * self.outputs
@@ -150,7 +161,7 @@ class _Block:
 def kernel_memory(size: JacobianSize) -> tuple[int, int]:
     """Return the bytes that :func:`align_kernels` needs at least, and those with which no row is made twice."""
     least = size.slice_bytes(1) + 2 * size.step_bytes
-    return least, size.slice_bytes(-(-size.steps // _SLICES)) + (size.trials + 1) * size.steps * size.step_bytes
+    return least, size.slice_bytes(size.slice_steps) + (size.trials + 1) * size.steps * size.step_bytes
 
 
 def _plan(size: JacobianSize, memory: int) -> _Plan:
@@ -158,7 +169,7 @@ def _plan(size: JacobianSize, memory: int) -> _Plan:
     if memory < least:
         what = f"{memory} bytes, and the rows of one step take {least}"
         raise InputError("memory", what, "give more, or fewer outputs and steps")
-    slice_steps = -(-size.steps // _SLICES)
+    slice_steps = size.slice_steps
     if memory >= most:
         return _Plan(slice_steps, size.steps, size.trials)
     while slice_steps > 1 and (
@@ -264,6 +275,18 @@ def align_kernels(
     [1.0]
     """
     plan = _plan(size, memory)
+    cost = (plan.slice_steps * size.outputs) ** 2 * size.row_bytes / (8 * size.networks)
+    with one_thread() if cost < _ALONE else nullcontext():
+        product, after, before = _traces(size, rows, plan, progress)
+    norms = np.sqrt(after), np.sqrt(before)
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        value = product / norms[0] / norms[1]
+    value = np.where(np.isfinite(value), np.clip(value, 0.0, 1.0), np.nan)
+    return KernelAlignment(value, product, *norms)
+
+
+def _traces(size: JacobianSize, rows: Rows, plan: _Plan, progress: Callable[[float], None]) -> NDArray[np.float64]:
+    """Return the traces of K_f K_0, K_f K_f and K_0 K_0 of each pair, (3, pairs)."""
     starts = range(0, size.steps, plan.block_steps)
     cuts = [(trial, low, min(low + plan.block_steps, size.steps)) for trial in range(size.trials) for low in starts]
     pairs = size.networks // 2
@@ -290,9 +313,4 @@ def align_kernels(
             del block
             done += len(kept)
             progress(done / total)
-    product, after, before = sums.numpy()
-    norms = np.sqrt(after), np.sqrt(before)
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        value = product / norms[0] / norms[1]
-    value = np.where(np.isfinite(value), np.clip(value, 0.0, 1.0), np.nan)
-    return KernelAlignment(value, product, *norms)
+    return np.asarray(sums.numpy())

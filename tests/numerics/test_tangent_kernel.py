@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from rnnkit.errors import InputError
+from rnnkit.numerics import tangent_kernel
 from rnnkit.numerics.tangent_kernel import Factor, JacobianSize, align_kernels, kernel_memory
 from tests.oracles.tangent_kernel import alignment
 
@@ -50,8 +51,12 @@ class Drawn:
         return torch.cat(parts, -1).flatten(1, 2).numpy()
 
 
+@pytest.mark.parametrize("least_rows", [1, 64])
 @pytest.mark.parametrize("name", SIZES)
-def test_agrees_with_dense_kernels_whatever_the_memory(name: str) -> None:
+def test_agrees_with_dense_kernels_whatever_the_memory(
+    name: str, least_rows: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tangent_kernel, "_ROWS", least_rows)
     drawn = Drawn(SIZES[name])
     jacobians = drawn.dense()
     pairs = drawn.size.networks // 2
