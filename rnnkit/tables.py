@@ -219,11 +219,22 @@ def _writer(stream: IO[bytes], form: str, metadata: Mapping[str, str]) -> Iterat
 _DAMAGE = (pa.ArrowException, OSError, ValueError, KeyError, OverflowError, RecursionError)
 
 
+def _piped(stream: IO[bytes], where: str) -> bytes:
+    found = stream.read()
+    if not found:
+        raise FileError(where, "is empty", "look at what the command before it said")
+    if not found.startswith(b"PAR1"):
+        raise FileError(where, "holds no Parquet table", "pipe it without --format, or name a file")
+    return found
+
+
 def _read_parquet(source: Path | IO[bytes], where: str) -> pa.Table:
     try:
-        held = pa.BufferReader(source.read()) if not isinstance(source, Path) else source
+        held = source if isinstance(source, Path) else pa.BufferReader(_piped(source, where))
         table = pq.read_table(held, partitioning=None, page_checksum_verification=True)
         table.validate(full=True)
+    except FileError:
+        raise
     except _DAMAGE as error:
         raise FileError(where, f"is no readable Parquet table: {_first_line(error)}", "write it again") from error
     return table

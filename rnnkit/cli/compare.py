@@ -82,7 +82,9 @@ def run(
             "--components", min=1, help="Components of dsa; as --variance asks by default.", show_default=False
         ),
     ] = None,
-    variance: Annotated[float, typer.Option("--variance", help="Share of variance that components keep.")] = 0.99,
+    variance: Annotated[
+        float, typer.Option("--variance", help="Share of variance that components keep, above 0 and at most 1.")
+    ] = 0.99,
     delay: Annotated[
         int | None,
         typer.Option("--delay", min=1, help="Delays of the embedding; chosen by default.", show_default=False),
@@ -93,13 +95,27 @@ def run(
     max_delay: Annotated[int, typer.Option("--max-delay", min=1, help="Longest delay to try.")] = 30,
     basis: Annotated[str, typer.Option("--basis", metavar="NAME", help="whitened (dsa-metric's) or pc.")] = "whitened",
     starts: Annotated[
-        int | None, typer.Option("--starts", min=1, help="Starts of the solvers.", show_default=False)
+        int | None,
+        typer.Option(
+            "--starts",
+            min=1,
+            help="Starts of the solvers (dsa, dsa-angular, input-dsa, pif); as the size asks by default.",
+            show_default=False,
+        ),
     ] = None,
     bound: Annotated[
-        str, typer.Option("--bound", metavar="EFFORT", help="Lower bounds of dsa: spectra, quick, or full (slow).")
+        str,
+        typer.Option(
+            "--bound",
+            metavar="EFFORT",
+            help="Lower bounds of dsa, dsa-angular, input-dsa: spectra, quick, or full (slow).",
+        ),
     ] = "quick",
     match: Annotated[
-        str, typer.Option("--match", metavar="WHAT", help="pif: weights (recurrent), or io (input and readout too).")
+        str,
+        typer.Option(
+            "--match", metavar="WHAT", help="pif, pif-initial: weights (recurrent), or io (input and readout too)."
+        ),
     ] = "weights",
     solver: Annotated[
         str,
@@ -126,7 +142,8 @@ def run(
 ) -> int:
     """Compare every pair of networks: a row per pair and metric, with a lower bound and a status."""
     target = check_output(out, form)
-    metrics, keys, chosen = split_names(metric), split_names(within), parse_parameters(parameters)
+    metrics, keys = split_names("--metric", metric), split_names("--within", within)
+    chosen = parse_parameters(parameters)
     for option, value, known in (
         ("--delay-by", delay_by, ("heldout", "training")),
         ("--basis", basis, ("whitened", "pc")),

@@ -11,6 +11,7 @@ import typer
 from rnnkit.cli.command import provenance
 from rnnkit.cli.options import Format, Out, Seed, named, split_names
 from rnnkit.cli.output import check_apart, check_output, write_table
+from rnnkit.cli.talk import talk
 from rnnkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -50,13 +51,13 @@ def run(
             show_default=False,
         ),
     ] = None,
-    permutations: Annotated[int, typer.Option("--permutations", help="Relabellings of each test.")] = 4999,
+    permutations: Annotated[int, typer.Option("--permutations", help="Relabellings of each test, 1 or more.")] = 4999,
     bootstrap: Annotated[
         int | None,
         typer.Option(
             "--bootstrap",
             metavar="DRAWS",
-            help="Percentile bootstrap intervals instead of the jackknife's; too narrow for few networks.",
+            help="Percentile bootstrap intervals (2 draws or more) instead of the jackknife's; too narrow for few.",
             show_default=False,
         ),
     ] = None,
@@ -78,7 +79,7 @@ def run(
     Standard errors respect that pairs share networks.
     """
     target = check_output(out, form)
-    keys = None if by is None else split_names(by)
+    keys = None if by is None else split_names("--by", by)
     reference = None if against is None else _group(against)
     draws = 0 if bootstrap is None else bootstrap
     if bootstrap == 0:
@@ -88,6 +89,7 @@ def run(
     check_apart({"--out": out, "--embed": embed}, {"--comparisons": comparisons, "--summary": summary})
     place = None if embed is None else _embedding_target(embed, comparisons)
     from rnnkit.stages.degeneracy import degeneracy as stage
+    from rnnkit.stages.degeneracy import without_distance
     from rnnkit.tables import read
 
     def table(path: Path | None, name: str) -> pa.Table | None:
@@ -115,6 +117,9 @@ def run(
         seed=seed,
     )
     ran = ran.with_inputs(named([comparisons, summary]))
+    if pairs is not None:
+        for line in without_distance(pairs):
+            talk.say(line)
     code = 0
     if place is not None and pairs is not None:
         from rnnkit.stages.embedding import embedding
@@ -133,7 +138,7 @@ def _group(text: str) -> dict[str, str]:
     {'gamma': '1', 'units': '64'}
     """
     group: dict[str, str] = {}
-    for part in split_names(text):
+    for part in split_names("--against", text):
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals or not key or not value:
             raise InputError("--against", f"'{part}' is not KEY=VALUE", "for example --against gamma=1")

@@ -81,19 +81,22 @@ By = Annotated[
 ]
 
 
-def split_names(text: str | None) -> list[str]:
+def split_names(option: str, text: str | None) -> list[str]:
     """Split a comma-separated list of names.
 
     Examples
     --------
-    >>> split_names("gamma, units"), split_names(None)
+    >>> split_names("--by", "gamma, units"), split_names("--by", None)
     (['gamma', 'units'], [])
     """
     if text is None:
         return []
     names = [name.strip() for name in text.split(",")]
-    if "" in names or len(set(names)) < len(names):
-        raise InputError(f"'{text}'", "is no list of different names", "separate names by commas")
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if "" in names:
+        raise InputError(option, f"'{text}' is no list of names", "separate names by commas")
+    if twice is not None:
+        raise InputError(option, f"'{twice}' is given twice", "give it once")
     return names
 
 

@@ -55,7 +55,7 @@ def run(
     Without --trials: 100 trials, 2000 for a summary. A summary with --ood has rows of both conditions.
     """
     target = check_output(out, form)
-    chosen, keys = parse_parameters(parameters), split_names(by)
+    chosen, keys = parse_parameters(parameters), split_names("--by", by)
     if inputs is not None and (summary or ood or task or chosen or trials is not None):
         raise InputError(
             "--inputs", "replaces the task's trials", "leave out --task, -t, --trials, --ood and --summary"

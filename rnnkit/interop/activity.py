@@ -93,6 +93,9 @@ def find_recordings(paths: Sequence[Path], taken: Sequence[str] = ()) -> list[Re
     InputError
         When it holds something else, or names clash that the files' cannot tell apart.
     """
+    twice = next((path for path in paths if paths.count(path) > 1), None)
+    if twice is not None:
+        raise InputError(str(twice), "is given twice", "give it once")
     found = [one for path in paths for one in _listed(path)]
     counts = Counter([*(one.name for one in found), *taken])
     unique = [replace(one, name=f"{one.path.stem}:{one.entry}") if counts[one.name] > 1 else one for one in found]

@@ -104,6 +104,9 @@ def _choose(
     cut-off of the rank.
     """
     if options.delay is not None:
+        steps = min(one.steps for one in seen)
+        if options.delay >= steps:
+            raise InputError("--delay", f"{options.delay} delays in trials of {steps} steps", "leave a step to predict")
         return options.delay, "given"
     shapes = {(seen[k].trials, seen[k].steps) for k in leading}
     if len(shapes) > 1:

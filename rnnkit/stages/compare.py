@@ -121,7 +121,7 @@ def compare(
     check_group_keys("comparisons", within)
     sources = tuple(as_source(network) for network in networks)
     members = survey(sources, within, choice or TaskChoice())
-    driven = _checked(members, chosen, choice or TaskChoice(), inputs, trials, seed)
+    driven = _checked(members, chosen, within, choice or TaskChoice(), inputs, trials, seed)
     settings = {"trials": len(inputs) if inputs is not None else trials, "rates": rates}
     comparison = Comparison(members, driven, chosen, tuple(within), options, settings, kept, progress, report)
     with ExitStack() as stack:
@@ -149,6 +149,7 @@ def compare(
 def _checked(
     members: Sequence[Member],
     metrics: Sequence[Metric],
+    within: Sequence[str],
     choice: TaskChoice,
     inputs: NDArray[np.float32] | None,
     trials: int,
@@ -158,7 +159,8 @@ def _checked(
     groups = grouped(members)
     if not pairs_of(groups):
         what = f"{len(members)} network{'s' * (len(members) != 1)} in {len(groups)} group{'s' * (len(groups) != 1)}"
-        raise InputError("networks", what, "give at least two networks that agree in the --within settings")
+        agree = f" that agree in {', '.join(within)}" if within else ""
+        raise InputError("networks", what, f"give at least two networks{agree}")
     recorded = next((member.name for member in members if member.recorded is not None), None)
     for metric in metrics:
         if recorded is not None and not metric.activity_alone:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -188,6 +189,9 @@ class Cluster:
             distributed: Any = import_module("distributed")
         except ImportError as error:
             raise InputError("--scheduler", "needs Dask", "pip install 'rnnkit[cluster]'") from error
+        if not re.fullmatch(r".+:\d+|.+://.+", address):
+            what = f"'{address}' has no port"
+            raise InputError("--scheduler", what, "give HOST:PORT, as dask scheduler prints it")
         try:
             self._client = distributed.Client(address, timeout=timeout, set_as_default=False)
         except (OSError, ValueError, TimeoutError, KeyError, RuntimeError) as error:

@@ -97,6 +97,25 @@ def degeneracy(
     return build("degeneracy", rows, by)
 
 
+def without_distance(comparisons: pa.Table) -> list[str]:
+    """Say which metrics lack distances, of how many pairs and why: those pairs count in no mean.
+
+    Examples
+    --------
+    >>> rows = {"metric": ["pif", "dsa"], "distance": [None, 1.0], "status": ["different_units", "ok"]}
+    >>> without_distance(pa.table(rows))
+    ['pif: 1 of 1 pairs without a distance (different_units), left out']
+    """
+    frame = comparisons.select(["metric", "distance", "status"]).to_pandas()
+    said = []
+    for metric, part in frame.groupby("metric", sort=False):
+        reasons = sorted(set(part["status"][part["distance"].isna()]))
+        if reasons:
+            missing = f"{part['distance'].isna().sum()} of {len(part)}"
+            said.append(f"{metric}: {missing} pairs without a distance ({', '.join(reasons)}), left out")
+    return said
+
+
 def _row(keys: Keys, found: Statistic) -> dict[str, Any]:
     estimate = found.estimate
     return {

@@ -120,7 +120,7 @@ def prepare(
             held = [one[metric.name] for one in reduced if metric.name in one]
             size = 2 * edge(largest) * max([nbytes for _, nbytes in held], default=0)
             if size > memory:
-                what = f"{2 * edge(largest)} networks of {metric.name} take {size / 2**20:.0f} MiB at once"
+                what = f"{2 * edge(largest)} networks of {metric.name} take {size / 2**20:.3g} MiB at once"
                 raise InputError("--memory", what, f"give each worker {size / 2**20 + 1:.0f}M or more, or fewer trials")
             if before is None and metric.reduces():
                 found.chosen[metric.name] = metric.chosen(found.commons[metric.name], [status for status, _ in held])

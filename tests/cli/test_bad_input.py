@@ -331,7 +331,7 @@ CASES = [
     Case("rollout ckpts -o new.csv --by gamma", "--by", "add --summary"),
     Case("rollout ckpts -o new.csv --summary --by gama", "'gama'", "known: "),
     Case("rollout ckpts -o new.csv --summary --by status", "'status'", "already"),
-    Case("rollout ckpts -o new.csv --summary --by gamma,gamma", "gamma,gamma", "different names"),
+    Case("rollout ckpts -o new.csv --summary --by gamma,gamma", "--by", "given twice"),
     Case("rollout bad/nan.safetensors -o new.csv", "recurrent.weight", "NaN"),
     Case("rollout bad/nan.safetensors -o new.csv --summary", "recurrent.weight", "NaN"),
     Case("rollout bad/taskless.safetensors -o new.csv", "has no task", "--task"),
@@ -368,7 +368,7 @@ CASES = [
     Case(
         "compare ckpts -o new.csv --scheduler tcp://127.0.0.1:1", "--scheduler tcp://127.0.0.1:1", "no scheduler there"
     ),
-    Case("compare ckpts -o new.csv --scheduler nowhere:x", "--scheduler nowhere:x"),
+    Case("compare ckpts -o new.csv --scheduler nowhere:x", "--scheduler"),
     Case("compare ckpts -o new.csv --resume missing.parquet", "missing.parquet", "no such table"),
     Case("compare ckpts -o new.csv --resume empty", "empty", "is a folder"),
     Case("compare ckpts -o new.csv --resume summary.parquet", "summary.parquet", "expected comparisons"),
@@ -393,7 +393,7 @@ CASES = [
             ("bad/text.csv", "bad/text.csv", "neither .npz nor .parquet"),
             ("summary.parquet", "'trial'", "missing"),
             ("bad/sample-cut.parquet", "sample-cut", "no readable Parquet"),
-            ("two.npz two.npz", "two.npz", "two of the name"),
+            ("two.npz two.npz", "two.npz", "given twice"),
             ("arrays.npz", "arrays.npz", "(trials, steps, units)"),
             ("two.npz --metric pif", "pif", "is a recording"),
             ("two.npz --within gamma", "--within", "no setting 'gamma'"),
@@ -459,7 +459,13 @@ CASES = [
             ("--comparisons comparisons.parquet --seed -1", "--seed", ""),
         ]
     ],
-    Case("degeneracy --comparisons -", "standard input", "no readable Parquet", b"no table"),
+    Case("degeneracy --comparisons -", "standard input", "holds no Parquet table", b"no table"),
+    Case("degeneracy --comparisons -", "standard input", "is empty"),
+    Case("degeneracy --comparisons -", "standard input", "no readable Parquet", b"PAR1 no table"),
+    Case("degeneracy --comparisons comparisons.parquet --by gamma,gamma -o new.csv", "--by", "given twice"),
+    Case("compare ckpts -o new.csv --metric dsa --delay 99", "--delay", "leave a step"),
+    Case("compare ckpts -o new.csv --scheduler host", "--scheduler", "HOST:PORT"),
+    Case("compare --activity rollout.parquet --activity rollout.parquet -o new.csv --metric cka", "given twice"),
     # the application itself
     Case("trian", "trian", "train"),
     Case("--loud", "--loud", "No such option"),

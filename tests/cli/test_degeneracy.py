@@ -50,4 +50,5 @@ def test_networks_that_cannot_be_placed_give_exit_code_one(tables, tmp_path):
     done = run_cli(*line, "--embed", tmp_path / "placed.csv")
     assert done.code == 1
     assert "missing_pairs" in done.err
+    assert "3 of 3 pairs without a distance (exact), left out" in done.err
     assert "missing_pairs" in (tmp_path / "placed.csv").read_text()
