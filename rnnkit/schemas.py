@@ -249,6 +249,36 @@ _EMBEDDING = Schema(
     extra_keys=True,
 )
 
+_MEMORY_DEMAND = Schema(
+    "memory_demand",
+    1,
+    "How well the next target can be predicted from histories of several lengths, and which length is enough.",
+    ("task", "history"),
+    (
+        Column("task", "string", "", "task name"),
+        Column("history", "int64", "steps", "length of the history that the predictors see"),
+        Column(
+            "mse", "float64", "squared target units", "on held-out trials: mean over steps, outputs and seeds", True
+        ),
+        Column("ci_low", "float64", "as mse", "lower end of its 95 % interval over trials and seeds", True),
+        Column("ci_high", "float64", "as mse", "its upper end", True),
+        Column("mse_relative", "float64", "share", "mse over the variance of the target", True),
+        Column("h_star", "int64", "steps", "the task's memory demand: shortest history on the plateau", True),
+        Column("h_star_low", "int64", "steps", "lower end of its 95 % interval", True),
+        Column("h_star_high", "int64", "steps", "its upper end", True),
+        Column("h_star_share", "float64", "share", "of bootstrap draws that end at this history", True),
+        Column("seed_sd", "float64", "as mse", "standard deviation over seeds", True),
+        Column("seeds", "int64", "", "predictors trained, each from other weights and on other samples"),
+        Column("trials", "int64", "trials", "held out"),
+        Column("inputs_until", "string", "", "the last input seen: `t`, that of the step predicted, or `t-1`"),
+        Column(
+            "outputs", "string", "", "earlier targets seen: as many as inputs (`window`), the `previous`, or `none`"
+        ),
+        Column("task_parameters", "string", "JSON", "of the task"),
+        _STATUS,
+    ),
+)
+
 _INFO = Schema(
     "info",
     1,
@@ -283,6 +313,7 @@ SCHEMAS: dict[str, Schema] = {
         _SENSITIVITY,
         _DEGENERACY,
         _EMBEDDING,
+        _MEMORY_DEMAND,
         _INFO,
     )
 }

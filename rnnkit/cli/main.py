@@ -19,6 +19,7 @@ from rnnkit.cli import (
     export,
     import_,
     info,
+    memory_demand,
     rollout,
     sample,
     tasks,
@@ -44,7 +45,7 @@ app = typer.Typer(
     epilog="Commands chain: rnnkit train flipflop -o ckpts; rnnkit compare ckpts | rnnkit degeneracy --comparisons -",
 )
 
-for module in (train, tasks, sample, info, import_, export, rollout, compare, degeneracy):
+for module in (train, tasks, sample, info, import_, export, rollout, compare, degeneracy, memory_demand):
     register(app, module.run, module.NAME)
 
 

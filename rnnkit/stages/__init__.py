@@ -11,6 +11,7 @@ from types import ModuleType
 from typing import Any
 
 __all__ = [
+    "Predictor",
     "TaskChoice",
     "compare",
     "degeneracy",
@@ -18,6 +19,7 @@ __all__ = [
     "export_network",
     "import_network",
     "info",
+    "memory_demand",
     "plan_networks",
     "rollout",
     "sample",
@@ -27,6 +29,7 @@ __all__ = [
 ]
 
 _WHERE = {
+    "Predictor": "rnnkit.stages.predictors",
     "TaskChoice": "rnnkit.stages.evaluation",
     "compare": "rnnkit.stages.compare",
     "degeneracy": "rnnkit.stages.degeneracy",
@@ -34,6 +37,7 @@ _WHERE = {
     "export_network": "rnnkit.interop",
     "import_network": "rnnkit.interop",
     "info": "rnnkit.stages.info",
+    "memory_demand": "rnnkit.stages.memory_demand",
     "plan_networks": "rnnkit.training.plans",
     "rollout": "rnnkit.stages.rollout",
     "sample": "rnnkit.stages.sample",

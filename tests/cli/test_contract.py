@@ -36,6 +36,13 @@ TABLES = {
         ],
         "degeneracy",
     ),
+    "memory-demand": (
+        [
+            *("memory-demand", "flipflop", "-t", "steps=8", "--history", "1:4", "--trials", "20"),
+            *("--steps", "3", "--hidden", "4", "--bootstrap", "9"),
+        ],
+        "memory_demand",
+    ),
 }
 #: Commands that fill a folder, with a line but for -o; and those that print text.
 FOLDERS = {
@@ -52,6 +59,7 @@ READ = {
     "rollout --summary": ["{ckpts}"],
     "compare": ["{ckpts}"],
     "degeneracy": ["{tables}/comparisons.parquet", "{tables}/summary.parquet"],
+    "memory-demand": [],
 }
 
 

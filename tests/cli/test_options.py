@@ -111,6 +111,12 @@ DEGENERACY = "degeneracy --include-unconverged"
 PAIRS = f"{DEGENERACY} --comparisons comparisons.parquet"
 GRID = f"{DEGENERACY} --comparisons grid.csv"
 AGAINST = f"{GRID} --against gamma=1"
+MEMORY = "memory-demand flipflop -t steps=20 --history 1,2,4 --trials 40 --steps 5 --hidden 4 --batch 16 --bootstrap 9"
+#: Without the present input and earlier targets, a flip-flop's last pulse is missed less and less with the history.
+LEARNED = (
+    "memory-demand flipflop -t steps=20 -t bits=1 --history 1,2,4,8,16 --trials 400 --steps 200 --hidden 16 --batch 64 "
+    "--outputs none --bootstrap 9"
+)
 
 EFFECTS: dict[tuple[str, str], Effect] = {
     ("tasks", "task"): Effect("tasks", "tasks sine", text),
@@ -235,6 +241,23 @@ EFFECTS: dict[tuple[str, str], Effect] = {
     ),
     ("compare", "device"): Effect(f"{COMPARE} --device cpu", f"{COMPARE} --device cuda:99", code),
     ("compare", "threads"): Effect(f"{COMPARE} --threads 1", f"{COMPARE} --threads 2", threads, rows),
+    ("memory-demand", "task"): Effect(MEMORY, MEMORY.replace("flipflop", "sine"), rows),
+    ("memory-demand", "parameters"): Effect(MEMORY, f"{MEMORY} -t probability=1", column("mse")),
+    ("memory-demand", "history"): Effect(MEMORY, f"{MEMORY} --history 1:4", column("history")),
+    ("memory-demand", "inputs_until"): Effect(MEMORY, f"{MEMORY} --inputs-until t-1", column("mse")),
+    ("memory-demand", "outputs"): Effect(MEMORY, f"{MEMORY} --outputs none", column("mse")),
+    ("memory-demand", "trials"): Effect(MEMORY, f"{MEMORY} --trials 80", column("trials")),
+    ("memory-demand", "seeds"): Effect(MEMORY, f"{MEMORY} --seeds 0,4", column("mse")),
+    ("memory-demand", "hidden"): Effect(MEMORY, f"{MEMORY} --hidden 5", column("mse")),
+    ("memory-demand", "steps"): Effect(MEMORY, f"{MEMORY} --steps 6", column("mse")),
+    ("memory-demand", "batch"): Effect(MEMORY, f"{MEMORY} --batch 17", column("mse")),
+    ("memory-demand", "lr"): Effect(MEMORY, f"{MEMORY} --lr .001", column("mse")),
+    ("memory-demand", "tolerance"): Effect(LEARNED, f"{LEARNED} --tolerance .9", column("h_star"), column("mse")),
+    ("memory-demand", "floor"): Effect(LEARNED, f"{LEARNED} --floor 9", column("h_star"), column("mse")),
+    ("memory-demand", "bootstrap"): Effect(MEMORY, f"{MEMORY} --bootstrap 99", column("ci_low"), column("mse")),
+    ("memory-demand", "seed"): Effect(MEMORY, f"{MEMORY} --seed 1", column("mse")),
+    ("memory-demand", "device"): Effect(f"{MEMORY} --device cpu", f"{MEMORY} --device cuda:99", code),
+    ("memory-demand", "threads"): Effect(f"{MEMORY} --threads 1", f"{MEMORY} --threads 2", threads, rows),
     ("degeneracy", "comparisons"): Effect(
         f"{DEGENERACY} --summary summary.parquet", f"{PAIRS} --summary summary.parquet", rows
     ),
