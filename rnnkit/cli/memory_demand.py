@@ -58,8 +58,7 @@ def run(
 ) -> int:
     """Measure how long a history a task asks for.
 
-    Small networks predict each target from the last inputs and targets. The error over the length of that history,
-    and h_star, the shortest length at which it levels off.
+    How well small networks predict the next target from the last inputs and targets, and how many are enough.
     """
     target = check_output(out, form)
     chosen = parse_parameters(parameters)
