@@ -21,9 +21,13 @@ demo: setup
 	$(BIN)/rnnkit rollout $(DEMO)/ckpts --ood --summary -o $(DEMO)/summary.parquet
 	$(BIN)/rnnkit compare $(DEMO)/ckpts --metric dsa,pif,svcca,pif-initial -o $(DEMO)/comparisons.parquet
 	$(BIN)/rnnkit degeneracy --comparisons $(DEMO)/comparisons.parquet --summary $(DEMO)/summary.parquet -o $(DEMO)/degeneracy.parquet
+	$(BIN)/rnnkit fixedpoints $(DEMO)/ckpts -o $(DEMO)/fixedpoints.parquet --coverage $(DEMO)/coverage.parquet
+	$(BIN)/rnnkit schur-ablate $(DEMO)/ckpts -o $(DEMO)/ablations.parquet
+	$(BIN)/rnnkit feature-learning $(DEMO)/ckpts -o $(DEMO)/feature-learning.parquet
 	@$(BIN)/rnnkit info $(DEMO)/degeneracy.parquet
 	@echo "networks: $(DEMO)/ckpts, listed in $(DEMO)/networks.csv"
 	@echo "tables:   $(DEMO)/rollout.parquet $(DEMO)/summary.parquet $(DEMO)/comparisons.parquet $(DEMO)/degeneracy.parquet"
+	@echo "          $(DEMO)/fixedpoints.parquet $(DEMO)/coverage.parquet $(DEMO)/ablations.parquet $(DEMO)/feature-learning.parquet"
 
 test: setup
 	$(BIN)/ruff check .

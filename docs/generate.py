@@ -22,7 +22,7 @@ from rnnkit.cli.main import app
 from rnnkit.metrics import METRICS, get_metric
 from rnnkit.models.initialisation import default_initialisation
 from rnnkit.schemas import SCHEMAS
-from rnnkit.tasks import describe, make_task, task_class, task_names
+from rnnkit.tasks import PRESETS, describe, make_task, task_class, task_names
 
 FOLDER = Path(__file__).parent / "reference"
 
@@ -96,12 +96,16 @@ def commands_page() -> str:
             parts.append(table(("argument", "default", "meaning"), rows))
         rows = []
         for p in sorted(options, key=lambda p: p.rich_help_panel == "Talk"):
-            names = ", ".join(sorted(p.opts, key=len, reverse=True))
+            names = ", ".join([*sorted(p.opts, key=len, reverse=True), *p.secondary_opts])
             again = " (may be repeated)" if p.multiple and "repeated" not in p.help else ""
             must = " (required)" if p.required else ""
             rows.append((code(f"{names} {_kind(p)}".strip()), _default(p), prose(p.help + again + must)))
         parts.append(table(("option", "default", "meaning"), rows))
     return "\n".join(parts)
+
+
+#: What columns of lists hold.
+LISTS = {"vector": "list of float32", "vector64": "list of float64", "complexes": "list of {re, im}, float64"}
 
 
 def schemas_page() -> str:
@@ -121,7 +125,7 @@ def schemas_page() -> str:
             marks = ", ".join(
                 [mark for mark, held in (("null", column.nullable), ("optional", column.optional)) if held]
             )
-            kind = "list of float32" if column.type == "vector" else column.type
+            kind = LISTS.get(column.type, column.type)
             rows.append((code(column.name), kind, prose(column.unit), marks, prose(column.meaning)))
         parts.append(table(("column", "type", "unit", "may be", "meaning"), rows))
     return "\n".join(parts)
@@ -157,6 +161,15 @@ def tasks_page() -> str:
         parts.append(table(("parameter", "type", "default", "meaning"), rows))
         preset = [(code(key), _value(value)) for key, value in asdict(found.preset).items()]
         parts += ["Training preset, used where the command line gives nothing:\n", table(("setting", "value"), preset)]
+        for other, named in PRESETS.items():
+            if named.task == name:
+                held = [(code(key), _value(value)) for key, value in {**named.parameters, **named.settings}.items()]
+                parts += [
+                    f"### {other}\n",
+                    f"{prose(named.summary[0].upper() + named.summary[1:])}. Source: {prose(named.source)}. "
+                    "What differs from the above:\n",
+                    table(("parameter or setting", "value"), held),
+                ]
     return "\n".join(parts)
 
 

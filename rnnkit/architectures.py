@@ -24,9 +24,23 @@ from typing import Any
 
 from rnnkit.errors import InputError, unknown_name
 
-__all__ = ["FAMILIES", "NONLINEARITIES", "OPTIONAL_TENSORS", "Architecture", "FamilySpec"]
+__all__ = [
+    "CAYLEY_TENSORS",
+    "FAMILIES",
+    "NONLINEARITIES",
+    "OPTIONAL_TENSORS",
+    "RECURRENCES",
+    "Architecture",
+    "FamilySpec",
+]
 
 NONLINEARITIES = ("tanh", "relu", "identity")
+
+#: How the recurrent matrix is parametrised while it is trained.
+RECURRENCES = ("dense", "cayley")
+
+#: What a `cayley` network is trained by, kept beside the `recurrent.weight` that they make.
+CAYLEY_TENSORS = ("recurrent.skew", "recurrent.real", "recurrent.imaginary")
 
 #: Tensors that count as zero when a checkpoint does not hold them.
 OPTIONAL_TENSORS = frozenset({"input.bias", "recurrent.bias", "readout.bias", "initial_state"})
@@ -106,6 +120,10 @@ class Architecture:
         Divisor of the output.
     rank : int
         Rank of the recurrence in `lowrank`, else 0.
+    bias : bool
+        Whether there are biases to train, of the step and of the readout.
+    recurrent : str
+        `dense`, or `cayley`: W = O D O^T, normal by construction (see :mod:`rnnkit.numerics.cayley`).
 
     Raises
     ------
@@ -126,6 +144,8 @@ class Architecture:
     rate: float = 1.0
     gamma: float = 1.0
     rank: int = 0
+    bias: bool = True
+    recurrent: str = "dense"
 
     def __post_init__(self) -> None:
         if self.family not in FAMILIES:
@@ -151,6 +171,21 @@ class Architecture:
                 f"rank {self.rank} for a '{self.family}' network of {self.units} units",
                 f"'lowrank' takes a rank from 1 to {self.units}; the other families take none",
             )
+        self._check_recurrence()
+
+    def _check_recurrence(self) -> None:
+        """Raise InputError where the recurrence cannot be parametrised so."""
+        if self.recurrent not in RECURRENCES:
+            raise unknown_name("--recurrent", self.recurrent, RECURRENCES, "parametrisation")
+        if self.recurrent == "dense":
+            return
+        # In `mup` J / N acts and entries grow with N; gates and low rank have no one square matrix.
+        if self.spec.gates > 1 or self.spec.low_rank or self.family == "mup":
+            raise InputError(
+                "--recurrent", f"'cayley' does not fit the '{self.family}' family", "use vanilla, leaky or current"
+            )
+        if self.units % 2:
+            raise InputError("--units", f"{self.units} is odd", "'cayley' has blocks of 2: give an even number")
 
     @property
     def spec(self) -> FamilySpec:
@@ -171,11 +206,15 @@ class Architecture:
             shapes["recurrent.left"] = shapes["recurrent.right"] = (n, self.rank)
         else:
             shapes["recurrent.weight"] = (rows, n)
-        if spec.input_bias:
+        if self.recurrent == "cayley":
+            shapes["recurrent.skew"] = (n * (n - 1) // 2,)
+            shapes["recurrent.real"] = shapes["recurrent.imaginary"] = (n // 2,)
+        if spec.input_bias and self.bias:
             shapes["input.bias"] = (rows,)
-        shapes["recurrent.bias"] = (rows,)
+        if self.bias:
+            shapes["recurrent.bias"] = (rows,)
         shapes["readout.weight"] = (self.outputs, n)
-        if spec.readout_bias:
+        if spec.readout_bias and self.bias:
             shapes["readout.bias"] = (self.outputs,)
         shapes["initial_state"] = (n,)
         return shapes
@@ -194,6 +233,10 @@ class Architecture:
             out[self.spec.rate_name] = self.rate
         if self.spec.low_rank:
             out["rank"] = self.rank
+        if not self.bias:
+            out["bias"] = False
+        if self.recurrent != "dense":
+            out["recurrent"] = self.recurrent
         return out
 
     @classmethod

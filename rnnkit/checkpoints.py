@@ -126,7 +126,10 @@ class Checkpoint:
         >>> Checkpoint("a", shape, {}).setting("units")
         4
         """
-        constants = self.architecture.to_json()
+        # A file names these two only where they differ from the usual; a grid over them needs both values. Networks
+        # trained elsewhere may have no biases though their architecture has places for them.
+        usual = {"bias": any(name.endswith(".bias") for name in self.weights), "recurrent": self.architecture.recurrent}
+        constants = {**usual, **self.architecture.to_json()}
         sources: tuple[Mapping[str, Any], ...] = (
             {"seed": self.seed, "task": self.task, "status": self.status, "model": self.architecture.family},
             self.task_parameters,

@@ -44,6 +44,12 @@ _TYPES: dict[str, pa.DataType] = {
     "float64": pa.float64(),
     "bool": pa.bool_(),
 }
+#: Columns of lists. Fixed points are kept in full: rounded to float32 they would no longer stand still.
+_LISTS: dict[str, pa.DataType] = {
+    "vector": pa.list_(pa.float32()),
+    "vector64": pa.list_(pa.float64()),
+    "complexes": pa.list_(pa.struct([("re", pa.float64()), ("im", pa.float64())])),
+}
 
 
 def arrow_schema(schema: Schema, extra: Sequence[str] = (), vectors: Mapping[str, int] | None = None) -> pa.Schema:
@@ -59,10 +65,9 @@ def arrow_schema(schema: Schema, extra: Sequence[str] = (), vectors: Mapping[str
         fields.append(pa.field(column.name, _TYPES[column.type], nullable=False))
     fields += [pa.field(name, pa.string(), nullable=True) for name in extra]
     for column in rest:
-        if column.type == "vector":
-            if vectors is None or column.name not in vectors:
-                kind: pa.DataType = pa.list_(pa.float32())
-            else:
+        if column.type in _LISTS:
+            kind: pa.DataType = _LISTS[column.type]
+            if column.type == "vector" and vectors is not None and column.name in vectors:
                 kind = pa.list_(pa.float32(), vectors[column.name])
         else:
             kind = _TYPES[column.type]
@@ -250,11 +255,14 @@ def _read_text(path: Path, form: str, schema: Schema | None = None) -> pa.Table:
         raise FileError(str(path), f"is no readable {form} table: {_first_line(error)}", "write it again") from error
 
 
-def _text_type(name: str, schema: Schema | None, vectors: pa.DataType) -> pa.DataType | None:
-    """Return the type of a column in a text file, or None to go by its values."""
+def _text_type(name: str, schema: Schema | None, lists: pa.DataType | None) -> pa.DataType | None:
+    """Return the type of a column in a text file, or None to go by its values.
+
+    `lists` is the type that holds a list there, None for the column's own.
+    """
     column = None if schema is None else schema.column(name)
     if column is not None:
-        return vectors if column.type == "vector" else _TYPES[column.type]
+        return lists or _LISTS[column.type] if column.type in _LISTS else _TYPES[column.type]
     # Group columns are strings: 0.30 must not become 0.3.
     return pa.string() if schema is not None and schema.extra_keys else None
 
@@ -266,12 +274,15 @@ def _read_csv(path: Path, schema: Schema | None) -> pa.Table:
     types = {name: kind for name in header if (kind := _text_type(name, schema, pa.string())) is not None}
     options = pa.csv.ConvertOptions(column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False)
     try:
-        return pa.csv.read_csv(path, convert_options=options)
+        table = pa.csv.read_csv(path, convert_options=options)
     except pa.ArrowInvalid as error:
         place = re.match(r"In CSV column #(\d+): (?:Row #\d+: )?(.*)", _first_line(error))
         if place is None or int(place[1]) >= len(header):
             raise
         raise InputError(str(path), f"column '{header[int(place[1])]}': {place[2]}", "write it again") from error
+    # Empty lines before the header are passed by here, not above.
+    _refuse_repeats(str(path), table.column_names)
+    return table
 
 
 def _read_jsonl(path: Path, schema: Schema | None) -> pa.Table:
@@ -282,7 +293,7 @@ def _read_jsonl(path: Path, schema: Schema | None) -> pa.Table:
     columns = {}
     for name in dict.fromkeys(name for row in rows for name in row):
         values = [row.get(name) for row in rows]
-        kind = _text_type(name, schema, pa.list_(pa.float32()))
+        kind = _text_type(name, schema, None)
         try:
             columns[name] = pa.array(values, kind)
         except (pa.ArrowException, OverflowError) as error:
@@ -366,7 +377,7 @@ def _settled(table: pa.Table, column: Column, where: str, form: str) -> pa.Table
     """Return the table with one declared column in its declared type, or raise InputError."""
     place = table.column_names.index(column.name)
     values: Any = table.column(place)
-    if column.type == "vector":
+    if column.type in _LISTS:
         values = _vectors(values, column, where, form)
     else:
         values = _scalars(values, column, where)
@@ -399,17 +410,23 @@ def _scalars(values: Any, column: Column, where: str) -> Any:
 
 
 def _vectors(values: Any, column: Column, where: str, form: str) -> Any:
-    wanted, held = pa.list_(pa.float32()), values.type
+    wanted, held = _LISTS[column.type], values.type
     try:
         if form == "csv":
             lists = [None if v is None else json.loads(v) for v in values.to_pylist()]
             return pa.chunked_array([pa.array(lists, wanted)])
         vector = pa.types.is_fixed_size_list(held) or pa.types.is_list(held) or pa.types.is_large_list(held)
-        if not vector or not pa.types.is_floating(held.value_type):
+        if not vector or not _alike(held.value_type, column.type):
             raise pa.ArrowTypeError("types differ")
         return values
     except (pa.ArrowException, ValueError, RecursionError) as error:
         raise InputError(where, f"column '{column.name}' is {held}, expected lists", "write it again") from error
+
+
+def _alike(entry: pa.DataType, kind: str) -> bool:
+    """Whether lists of such entries will do for a column of lists."""
+    wanted = _LISTS["complexes"].value_type  # type: ignore[attr-defined]
+    return entry.equals(wanted) if kind == "complexes" else pa.types.is_floating(entry)
 
 
 def read_rows(source: Path | IO[bytes]) -> pa.Table:

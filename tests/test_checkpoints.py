@@ -255,7 +255,11 @@ def test_settings_by_name():
         "model": "leaky",
         "status": "imported",
     }
-    with pytest.raises(InputError, match=r"net: has no setting 'depth' \(known: alpha, bits, "):
+    assert (net.setting("bias"), net.setting("recurrent")) == (True, "dense")
+    for name in [name for name in net.weights if name.endswith(".bias")]:
+        del net.weights[name]
+    assert net.setting("bias") is False
+    with pytest.raises(InputError, match=r"net: has no setting 'depth' \(known: alpha, bias, bits, "):
         net.setting("depth")
 
 

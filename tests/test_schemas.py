@@ -15,7 +15,25 @@ CONTRACT = {
     "summary": (("network", "condition"), "task trials steps loss fvu accuracy status"),
     "comparisons": (("a", "b", "metric"), "distance lower_bound status starts seconds"),
     "degeneracy": (("level", "metric"), "value se ci_low ci_high networks pairs"),
+    "ablations": (
+        ("network", "ablation"),
+        "fvu_full fvu delta_fvu accuracy_full accuracy removed_mass sensitivity rollout_distance status",
+    ),
+    "fixedpoints": (
+        ("network", "point"),
+        "kind speed certified radius stable unstable_dims spectral_radius eigenvalues state output input starts_share "
+        "status unique_radius stability_certified index kink",
+    ),
+    "fixedpoint_coverage": (
+        ("network", "system", "starts_from"),
+        "index_sum starts seen_once seen_twice missing_mass missing_mass_bound chao1",
+    ),
+    "feature_learning": (
+        ("network",),
+        "weight_change_norm weight_change_norm_relative kernel_alignment representation_alignment status",
+    ),
 }
+LISTS = ("vector", "vector64", "complexes")
 
 
 @pytest.mark.parametrize("name", CONTRACT)
@@ -34,9 +52,9 @@ def test_a_schema_is_whole(schema):
     assert len(set(names)) == len(names)
     assert set(schema.key) <= set(names)
     for column in schema.columns:
-        assert column.type in ("string", "int64", "float64", "bool", "vector")
+        assert column.type in ("string", "int64", "float64", "bool", *LISTS)
         assert column.meaning or column.name in ("units", "inputs", "outputs", "seed")
-        assert column.unit or column.type not in ("vector",)
+        assert column.unit or column.type not in LISTS
         assert not (column.nullable and column.name in schema.key)
     nullable = [column for column in schema.columns if column.nullable]
     assert not nullable or schema.column("status") is not None

@@ -17,10 +17,14 @@ from rnnkit.cli import (
     compare,
     degeneracy,
     export,
+    feature_learning,
+    fixedpoints,
     import_,
     info,
+    memory_demand,
     rollout,
     sample,
+    schur_ablate,
     tasks,
     train,
 )
@@ -44,7 +48,10 @@ app = typer.Typer(
     epilog="Commands chain: rnnkit train flipflop -o ckpts; rnnkit compare ckpts | rnnkit degeneracy --comparisons -",
 )
 
-for module in (train, tasks, sample, info, import_, export, rollout, compare, degeneracy):
+for module in (
+    *(train, tasks, sample, info, import_, export, rollout, compare, degeneracy),
+    *(fixedpoints, schur_ablate, feature_learning, memory_demand),
+):
     register(app, module.run, module.NAME)
 
 

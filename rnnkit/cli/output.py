@@ -6,7 +6,7 @@ import itertools
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rnnkit.cli.talk import talk
 from rnnkit.errors import InputError, unknown_name
@@ -24,6 +24,7 @@ _SHOWN = 20
 #: Statuses of rows that are what they should be.
 GOOD = frozenset(
     {"ok", "optimal", "converged", "exact", "budget", "training", "imported", "rank_deficient", "reference"}
+    | {"empty", "threshold_tie", "threshold_close", "no_freedom", "no_theorem"}
 )
 
 
@@ -129,9 +130,14 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, list):
-        head = ", ".join(f"{v:.3g}" for v in value[:4])
+        head = ", ".join(_entry(v) for v in value[:4])
         return f"[{head}{', ...' if len(value) > 4 else ''}]"
     return str(value)
+
+
+def _entry(value: Any) -> str:
+    """Return a number of a list; complex ones are held as {re, im}."""
+    return f"{value['re']:.3g}{value['im']:+.3g}i" if isinstance(value, dict) else f"{value:.3g}"
 
 
 def _statuses(table: pa.Table) -> set[str]:

@@ -70,7 +70,9 @@ _MODEL, _TRAINING, _PENALTIES = "Model", "Training", "Penalties"
 
 def run(
     context: typer.Context,
-    task: Annotated[str, typer.Argument(metavar="TASK", help="Task to train on.")] = "flipflop",
+    task: Annotated[
+        str, typer.Argument(metavar="TASK", help="Task to train on, or a preset like schur/copy.")
+    ] = "flipflop",
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for networks and training.parquet.")
     ] = Path("ckpts"),
@@ -122,7 +124,30 @@ def run(
         _option("--gamma", help="Divides the output and multiplies the learning rate.", panel=_MODEL),
     ] = None,
     init: Annotated[
-        str | None, _option("--init", metavar="NAME", help="uniform, gaussian or mup.", panel=_MODEL)
+        str | None,
+        _option(
+            "--init",
+            metavar="NAME",
+            help="default (the family's own), uniform, gaussian, orthogonal, normal, mup or cayley.",
+            panel=_MODEL,
+        ),
+    ] = None,
+    recurrent: Annotated[
+        str | None,
+        _option(
+            "--recurrent",
+            metavar="NAME",
+            help="dense (default), or cayley: a recurrent matrix that stays normal.",
+            panel=_MODEL,
+        ),
+    ] = None,
+    bias: Annotated[
+        bool | None,
+        _option(
+            "--bias/--no-bias",
+            help="Train biases of the step and of the readout (default), or have none.",
+            panel=_MODEL,
+        ),
     ] = None,
     gain: Annotated[
         float | None, _option("--gain", help="Gain of gaussian and mup initial weights.", panel=_MODEL)

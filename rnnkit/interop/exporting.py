@@ -14,8 +14,8 @@ nothing else (but for an initial state, if it has one), so a model with those tw
 strictly. Its metadata therefore cannot be one more tensor: it sits in `_metadata`, where every state dict
 already carries what is no tensor; `torch.save` keeps it, `weights_only` loading allows it and
 `load_state_dict` passes it by. A readout with gamma folded in cannot be unfolded to the last bit, so the
-unfolded one is kept there too. The other families have no module in PyTorch; their state dict has the native
-names.
+unfolded one is kept there too, and so is what a `cayley` matrix is made of. The other families have no module
+in PyTorch; their state dict has the native names.
 
 The weights before training are one more file of the same kind, `NAME.initial.pt` and so on. `rnnkit import`
 reads all of this back to the same checkpoint, bit for bit.
@@ -31,6 +31,7 @@ from typing import Any
 
 import numpy as np
 
+from rnnkit.architectures import CAYLEY_TENSORS
 from rnnkit.atomic import atomic_path, check_writable
 from rnnkit.checkpoints import Checkpoint, check_tensors
 from rnnkit.errors import unknown_name
@@ -102,9 +103,12 @@ def _write_torch(checkpoint: Checkpoint, path: Path, initial: str | None) -> str
     as_module = has_module(checkpoint.architecture)
     arrays = to_state_dict(checkpoint) if as_module else checkpoint.weights
     note: dict[str, Any] = {"json": write_note(checkpoint, arrays, "torch" if as_module else "arrays", initial)}
-    if as_module and checkpoint.architecture.gamma != 1.0:
-        folded = [name for name in ("readout.weight", "readout.bias") if name in checkpoint.weights]
-        note |= {name: torch.from_numpy(np.array(checkpoint.weights[name])) for name in folded}
+    if as_module:
+        beside = list(CAYLEY_TENSORS)
+        if checkpoint.architecture.gamma != 1.0:
+            beside += ["readout.weight", "readout.bias"]
+        kept = [name for name in beside if name in checkpoint.weights]
+        note |= {name: torch.from_numpy(np.array(checkpoint.weights[name])) for name in kept}
     state = OrderedDict((name, torch.from_numpy(np.array(value))) for name, value in arrays.items())
     state._metadata = OrderedDict({NOTE_KEY: note})  # type: ignore[attr-defined]
     with atomic_path(path) as temporary, temporary.open("wb") as handle:

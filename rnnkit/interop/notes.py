@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rnnkit.architectures import Architecture
+from rnnkit.architectures import CAYLEY_TENSORS, Architecture
 from rnnkit.checkpoints import Checkpoint, Tensors
 from rnnkit.errors import FileError, RnnkitError
-from rnnkit.interop.arrays import from_arrays
+from rnnkit.interop.arrays import from_arrays, to_matlab_names
 from rnnkit.interop.fitting import architecture_of
 from rnnkit.interop.reading import ForeignFile
 from rnnkit.interop.torch_layout import from_state_dict
@@ -113,6 +113,17 @@ def restore(path: Path, file: ForeignFile, note: Mapping[str, Any]) -> tuple[Che
         raise FileError(str(path), "its rnnkit metadata is damaged", "export or copy it again") from error
 
 
+def _apart(tensors: Tensors, noted: Architecture) -> tuple[Tensors, Tensors]:
+    """Return the arrays that any network of the family has, and those that a `cayley` network has besides."""
+    extra: Tensors = {}
+    rest = dict(tensors)
+    for name in CAYLEY_TENSORS if noted.recurrent == "cayley" else ():
+        for array in (name, *to_matlab_names({name: np.empty(0)})):
+            if array in rest:
+                extra[name] = rest.pop(array).reshape(-1)
+    return rest, extra
+
+
 def _restore(path: Path, file: ForeignFile, note: Mapping[str, Any]) -> tuple[Checkpoint, bool]:
     if note["format"] != _FORMAT:
         raise FileError(str(path), f"has format version {note['format']}, expected {_FORMAT}", "update rnnkit")
@@ -120,7 +131,9 @@ def _restore(path: Path, file: ForeignFile, note: Mapping[str, Any]) -> tuple[Ch
     if note["layout"] == "torch":
         family, weights = from_state_dict(file.tensors, str(path))
     else:
-        family, weights = from_arrays(file.tensors, str(path), family=noted.family)
+        plain_arrays, extra = _apart(file.tensors, noted)
+        family, weights = from_arrays(plain_arrays, str(path), family=noted.family)
+        weights |= extra
         lost = [name for name in note["tensors"] if name not in weights]
         if lost:
             fix = "export or copy it again, or read it with --layout arrays"
@@ -130,6 +143,10 @@ def _restore(path: Path, file: ForeignFile, note: Mapping[str, Any]) -> tuple[Ch
     gamma = noted.gamma if intact or note["layout"] != "torch" else 1.0
     rate = noted.rate if noted.spec.rate_name else None
     architecture = architecture_of(family, weights, alpha=rate, nonlinearity=noted.nonlinearity, gamma=gamma)
+    if intact:
+        architecture = noted
+    else:  # an edited matrix no longer is what these make
+        weights = {name: value for name, value in weights.items() if name not in CAYLEY_TENSORS}
     plain = Checkpoint(
         name=path.stem,
         architecture=architecture,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rnnkit.architectures import Architecture
-from rnnkit.models.base import Model, Trace, Weights, Workspace
+from rnnkit.models.base import Model, Product, Trace, Weights, Workspace
 from rnnkit.models.current import Current
 from rnnkit.models.gru import Gru
 from rnnkit.models.leaky import Leaky
@@ -12,7 +12,7 @@ from rnnkit.models.lstm import Lstm
 from rnnkit.models.mup import Mup
 from rnnkit.models.vanilla import Vanilla
 
-__all__ = ["MODELS", "Model", "Trace", "Weights", "Workspace", "make_model"]
+__all__ = ["MODELS", "Model", "Product", "Trace", "Weights", "Workspace", "make_model"]
 
 MODELS: dict[str, type[Model]] = {model.family: model for model in (Vanilla, Mup, Leaky, Current, LowRank, Gru, Lstm)}
 

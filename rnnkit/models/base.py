@@ -17,7 +17,16 @@ from torch import Tensor
 from rnnkit.architectures import Architecture
 from rnnkit.numerics.fast_tanh import tanh_step_
 
-__all__ = ["Model", "Trace", "Weights", "Workspace", "activate_step_", "apply_nonlinearity_", "nonlinearity_backward_"]
+__all__ = [
+    "Model",
+    "Product",
+    "Trace",
+    "Weights",
+    "Workspace",
+    "activate_step_",
+    "apply_nonlinearity_",
+    "nonlinearity_backward_",
+]
 
 #: Tensors by the names of the checkpoint format, each with a leading network axis.
 Weights = dict[str, Tensor]
@@ -58,6 +67,39 @@ class Trace:
     states: Tensor
     features: Tensor
     saved: dict[str, Tensor] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Product:
+    """The gradient of one tensor: `scale` times the outer products of `grad` and `value`, summed over steps and rows.
+
+    Attributes
+    ----------
+    name : str
+        The tensor, by the names of the checkpoint format.
+    grad : (networks, steps, trials, k)
+        What came back through the scan.
+    value : (networks, steps, trials, m) or None
+        What the tensor multiplied on the way forward; None for a bias.
+    scale : float
+    transposed : bool
+        The tensor's rows are those of `value`, its columns those of `grad`.
+    """
+
+    name: str
+    grad: Tensor
+    value: Tensor | None
+    scale: float = 1.0
+    transposed: bool = False
+
+    def add_to(self, grads: Weights) -> None:
+        """Add the gradient to that of its tensor: one matrix product over all steps and trials."""
+        rows = merge_time(self.grad)
+        if self.value is None:
+            grads[self.name].add_(rows.sum(1), alpha=self.scale)
+            return
+        left, right = (merge_time(self.value), rows) if self.transposed else (rows, merge_time(self.value))
+        grads[self.name].baddbmm_(left.transpose(1, 2), right, alpha=self.scale)
 
 
 def apply_nonlinearity_(name: str, x: Tensor) -> Tensor:
@@ -126,6 +168,27 @@ class Model(ABC):
         """
 
     @abstractmethod
+    def gradient_products(
+        self, weights: Weights, inputs: Tensor, trace: Trace, grad: Tensor, work: Workspace
+    ) -> list[Product]:
+        """Go back through the scan; return the gradients of the step's weights as products not yet summed.
+
+        A gradient of every step and trial on its own is what a tangent kernel needs
+        (:mod:`rnnkit.models.jacobians`); training sums them (:meth:`scan_backward`).
+
+        Parameters
+        ----------
+        grad : (networks, steps, trials, units)
+            Gradient of the loss by `trace.features`; overwritten, and read by the products.
+        work : Workspace
+            Holds what the products read, until its next use.
+
+        Returns
+        -------
+        list of Product
+            For every tensor of the step that `weights` holds but `initial_state`.
+        """
+
     def scan_backward(
         self, weights: Weights, inputs: Tensor, trace: Trace, grad: Tensor, grads: Weights, work: Workspace
     ) -> None:
@@ -138,6 +201,9 @@ class Model(ABC):
         grads : dict of tensors
             Accumulated into, for every trained tensor but the readout's.
         """
+        for product in self.gradient_products(weights, inputs, trace, grad, work):
+            if product.name in grads:
+                product.add_to(grads)
 
     def features(self, state: Tensor) -> Tensor:
         """Return what the readout sees of a state: h, or phi(h)."""
@@ -210,8 +276,10 @@ def project_inputs(inputs: Tensor, weight: Tensor, bias: Tensor | None, out: Ten
         torch.baddbmm(bias[:, None], x, weight.transpose(1, 2), beta=scale, alpha=scale, out=out)
 
 
-def add_step_gradients(grads: Weights, inputs: Tensor, grad: Tensor, previous: Tensor, scale: float = 1.0) -> None:
-    """Add the gradients of input and recurrent weights and the recurrent bias, over all steps at once.
+def step_products(
+    weights: Weights, inputs: Tensor, grad: Tensor, previous: Tensor, scale: float = 1.0
+) -> list[Product]:
+    """Return the products of the input and recurrent weights and the recurrent bias, those that `weights` holds.
 
     Parameters
     ----------
@@ -221,9 +289,5 @@ def add_step_gradients(grads: Weights, inputs: Tensor, grad: Tensor, previous: T
     previous : (networks, steps, trials, units)
         What the recurrent weights multiplied.
     """
-    rows = merge_time(grad)
-    grads["input.weight"].baddbmm_(rows.transpose(1, 2), merge_time(inputs), alpha=scale)
-    if "recurrent.weight" in grads:
-        grads["recurrent.weight"].baddbmm_(rows.transpose(1, 2), merge_time(previous), alpha=scale)
-    if "recurrent.bias" in grads:
-        grads["recurrent.bias"].add_(rows.sum(1), alpha=scale)
+    values = {"input.weight": inputs, "recurrent.weight": previous, "recurrent.bias": None}
+    return [Product(name, grad, value, scale) for name, value in values.items() if name in weights]

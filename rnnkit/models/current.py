@@ -10,14 +10,15 @@ from torch import Tensor
 
 from rnnkit.models.base import (
     Model,
+    Product,
     Trace,
     Weights,
     Workspace,
     activate_step_,
-    add_step_gradients,
     merge_time,
     nonlinearity_backward_,
     project_inputs,
+    step_products,
 )
 
 __all__ = ["Current"]
@@ -40,11 +41,9 @@ class Current(Model):
         """Add scale * W^T grad to `out` in place."""
         out.baddbmm_(grad, effective["recurrent"], alpha=scale)
 
-    def add_recurrent_gradient(
-        self, grads: Weights, weights: Weights, grad: Tensor, rates: Tensor, scale: float
-    ) -> None:
-        """Add the recurrent weights' gradient from rows (networks, rows, units) of gradient and rates."""
-        grads["recurrent.weight"].baddbmm_(grad.transpose(1, 2), rates, alpha=scale)
+    def recurrent_products(self, weights: Weights, grad: Tensor, rates: Tensor, scale: float) -> list[Product]:
+        """Return the recurrent weights' products from (networks, steps, trials, units) of gradient and rates."""
+        return [Product("recurrent.weight", grad, rates, scale)]
 
     def step(self, weights: Weights, state: Tensor, inputs: Tensor) -> Tensor:
         """Return h + alpha (-h + W phi(h) + U x + b)."""
@@ -75,9 +74,9 @@ class Current(Model):
             activate_step_(phi, rates, t + 1)
         return Trace(after, rates[:, 1:], {"rates": rates})
 
-    def scan_backward(
-        self, weights: Weights, inputs: Tensor, trace: Trace, grad: Tensor, grads: Weights, work: Workspace
-    ) -> None:
+    def gradient_products(
+        self, weights: Weights, inputs: Tensor, trace: Trace, grad: Tensor, work: Workspace
+    ) -> list[Product]:
         """E_t = (1 - alpha) E_{t+1} + phi'(h_t) (G_t + alpha W^T E_{t+1})."""
         alpha, phi = self.architecture.rate, self.architecture.nonlinearity
         effective = self.effective(weights)
@@ -89,6 +88,8 @@ class Current(Model):
             if alpha != 1.0 and t + 1 < grad.shape[1]:
                 here.add_(grad[:, t + 1], alpha=1 - alpha)
         before = trace.saved["rates"][:, :-1]
-        self.add_recurrent_gradient(grads, weights, merge_time(grad), merge_time(before), alpha)
-        step_grads = {name: value for name, value in grads.items() if name != "recurrent.weight"}
-        add_step_gradients(step_grads, inputs, grad, before, scale=alpha)
+        others = {name: value for name, value in weights.items() if name != "recurrent.weight"}
+        return [
+            *self.recurrent_products(weights, grad, before, alpha),
+            *step_products(others, inputs, grad, before, alpha),
+        ]

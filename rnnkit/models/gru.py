@@ -13,10 +13,10 @@ from torch import Tensor
 
 from rnnkit.models.base import (
     Model,
+    Product,
     Trace,
     Weights,
     Workspace,
-    add_step_gradients,
     merge_time,
     project_inputs,
 )
@@ -67,9 +67,9 @@ class Gru(Model):
         after = states[:, 1:]
         return Trace(after, after, {"all_states": states, "gates": gates, "inner": inner})
 
-    def scan_backward(
-        self, weights: Weights, inputs: Tensor, trace: Trace, grad: Tensor, grads: Weights, work: Workspace
-    ) -> None:
+    def gradient_products(
+        self, weights: Weights, inputs: Tensor, trace: Trace, grad: Tensor, work: Workspace
+    ) -> list[Product]:
         """Back through h <- n + z (h - n), the candidate and both gates."""
         units = self.architecture.units
         states, gates, inner = trace.saved["all_states"], trace.saved["gates"], trace.saved["inner"]
@@ -87,10 +87,10 @@ class Gru(Model):
             drive[..., :units] = drive[..., 2 * units :] * inner[:, t] * reset * (1 - reset)
             product[..., : 2 * units] = drive[..., : 2 * units]
             product[..., 2 * units :] = drive[..., 2 * units :] * reset
-        rows = merge_time(by_recurrent)
-        grads["recurrent.weight"].baddbmm_(rows.transpose(1, 2), merge_time(states[:, :-1]))
-        if "recurrent.bias" in grads:
-            grads["recurrent.bias"].add_(rows.sum(1))
-        add_step_gradients({"input.weight": grads["input.weight"]}, inputs, by_input, states[:, :-1])
-        if "input.bias" in grads:
-            grads["input.bias"].add_(merge_time(by_input).sum(1))
+        found = {
+            "recurrent.weight": (by_recurrent, states[:, :-1]),
+            "recurrent.bias": (by_recurrent, None),
+            "input.weight": (by_input, inputs),
+            "input.bias": (by_input, None),
+        }
+        return [Product(name, *pair) for name, pair in found.items() if name in weights]

@@ -3,33 +3,95 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from rnnkit.architectures import Architecture
+from rnnkit.architectures import CAYLEY_TENSORS, Architecture
 from rnnkit.errors import InputError, unknown_name
+from rnnkit.models.recurrence import form_cayley
+from rnnkit.numerics.cayley import real_blocks
+from rnnkit.numerics.threads import one_thread
 
-__all__ = ["INITIALISATIONS", "default_initialisation", "draw_weights"]
+__all__ = ["INITIALISATIONS", "check_initialisation", "default_initialisation", "draw_weights"]
 
-INITIALISATIONS = ("uniform", "gaussian", "mup")
+INITIALISATIONS = ("uniform", "gaussian", "mup", "orthogonal", "normal", "cayley")
+
+Drawn = dict[str, NDArray[Any]]
+
+#: Variance of a and b in the blocks of `normal`: a modulus of .58 in the mean square, that of `uniform`'s spectrum.
+_BLOCK_VARIANCE = 1 / 6
 
 
-def default_initialisation(family: str) -> str:
+def default_initialisation(family: str, recurrent: str = "dense") -> str:
     """Return the initialisation a family uses unless told otherwise."""
+    if recurrent == "cayley":
+        return "cayley"
     return {"mup": "mup", "lowrank": "gaussian"}.get(family, "uniform")
 
 
-def _check(architecture: Architecture, kind: str, gain: float) -> None:
+def _uniform(units: int, shape: tuple[int, ...], generator: np.random.Generator) -> NDArray[np.float64]:
+    """Draw entries from U(-1/sqrt N, 1/sqrt N)."""
+    return (2 * generator.random(shape) - 1) / math.sqrt(units)
+
+
+def _orthogonal(units: int, generator: np.random.Generator) -> NDArray[np.float64]:
+    """Draw from the uniform (Haar) law over orthogonal matrices: QR of a Gaussian matrix with R's diagonal positive.
+
+    Without the signs the law is that of the software's QR, and not uniform (Mezzadri 2007).
+    """
+    q, r = np.linalg.qr(generator.standard_normal((units, units)))
+    return np.asarray(q * np.sign(np.diagonal(r)))
+
+
+def _draw_orthogonal(units: int, generator: np.random.Generator) -> Drawn:
+    return {"recurrent.weight": _orthogonal(units, generator)}
+
+
+def _draw_normal(units: int, generator: np.random.Generator) -> Drawn:
+    q = _orthogonal(units, generator)
+    real, imaginary = math.sqrt(_BLOCK_VARIANCE) * generator.standard_normal((2, units // 2))
+    blocks = np.diag(np.repeat(real, 2))
+    even = np.arange(0, units, 2)
+    blocks[even, even + 1], blocks[even + 1, even] = -imaginary, imaginary
+    return {"recurrent.weight": q @ blocks @ q.T}
+
+
+def _draw_cayley(units: int, generator: np.random.Generator) -> Drawn:
+    turn, spread = _uniform(units, (2, units, units), generator)
+    real, imaginary = real_blocks(np.linalg.eigvals(spread).astype(np.complex128))
+    skew = ((turn - turn.T) / 2)[np.tril_indices(units, -1)]
+    # W from the numbers as they are stored, so that it is the one that training starts from.
+    held = {name: value.astype(np.float32) for name, value in zip(CAYLEY_TENSORS, (skew, real, imaginary), strict=True)}
+    formed = form_cayley({name: torch.from_numpy(value[None]) for name, value in held.items()})
+    return {**held, "recurrent.weight": formed.matrix[0].numpy()}
+
+
+#: Initialisations that draw a square recurrent matrix as a whole; the rest of the network follows `uniform`.
+_SQUARE: dict[str, Callable[[int, np.random.Generator], Drawn]] = {
+    "orthogonal": _draw_orthogonal,
+    "normal": _draw_normal,
+    "cayley": _draw_cayley,
+}
+
+
+def check_initialisation(architecture: Architecture, kind: str, gain: float) -> None:
+    """Raise InputError unless the initialisation is known and fits the architecture and the gain."""
     if kind not in INITIALISATIONS:
         raise unknown_name("--init", kind, INITIALISATIONS, "initialisation")
-    own = default_initialisation(architecture.family)
-    if (kind == "mup" or own != "uniform") and kind != own:
-        raise InputError(
-            "--init", f"'{kind}' does not fit the '{architecture.family}' family", f"leave it out: '{own}'"
-        )
-    if kind == "uniform" and gain != 1.0:
-        raise InputError("--gain", "the uniform initialisation has no gain", "use --init gaussian")
+    own = default_initialisation(architecture.family, architecture.recurrent)
+    square = architecture.spec.gates == 1
+    if (kind in ("mup", "cayley") or own != "uniform" or (kind in _SQUARE and not square)) and kind != own:
+        which = f"'{architecture.family}' family" if own != "cayley" else "'cayley' recurrence"
+        fix = "add --recurrent cayley" if kind == "cayley" else f"leave it out: '{own}'"
+        raise InputError("--init", f"'{kind}' does not fit the {which}", fix)
+    if kind == "normal" and architecture.units % 2:
+        raise InputError("--units", f"{architecture.units} is odd", "'normal' has blocks of 2: give an even number")
+    if kind not in ("gaussian", "mup") and gain != 1.0:
+        raise InputError("--gain", f"the '{kind}' initialisation has no gain", "use --init gaussian")
     if not math.isfinite(gain) or gain < 0:
         raise InputError("--gain", f"{gain} is not a gain", "give a number of 0 or more")
 
@@ -47,6 +109,10 @@ def draw_weights(
         `gaussian`: recurrent weights N(0, gain^2 / N), the rest as `uniform`; in `lowrank` every vector
         entry is N(0, 1), left times gain, and biases are 0.
         `mup`: J ~ N(0, gain^2 N), U ~ N(0, 1/I), w ~ N(0, 1), b = 0 (paper "degeneracy", appendix L, eq. 5).
+        `orthogonal`: recurrent weights Q, uniform over the orthogonal matrices, the rest as `uniform`.
+        `normal`: recurrent weights Q D Q^T, D of blocks (a, -b; b, a) with a, b ~ N(0, 1/6), the rest as `uniform`.
+        `cayley`, for networks of that recurrence: A = (V - V^T)/2 and D from the eigenvalues of V', V and V' drawn
+        as `uniform` (all three: paper "schur", section 3).
     gain : float
     generator : numpy.random.Generator
 
@@ -57,14 +123,17 @@ def draw_weights(
     >>> bool(abs(weights["recurrent.weight"]).max() <= 0.25)
     True
     """
-    _check(architecture, kind, gain)
+    check_initialisation(architecture, kind, gain)
     n, inputs = architecture.units, max(architecture.inputs, 1)
     weights: dict[str, NDArray[np.float32]] = {}
+    if kind in _SQUARE:
+        with one_thread():
+            weights |= {name: value.astype(np.float32) for name, value in _SQUARE[kind](n, generator).items()}
     for name, shape in architecture.shapes().items():
-        if name == "initial_state":
+        if name == "initial_state" or name in weights:
             continue
-        if kind == "uniform" or (kind == "gaussian" and not architecture.spec.low_rank):
-            value = (2 * generator.random(shape) - 1) / math.sqrt(n)
+        if kind in ("uniform", *_SQUARE) or (kind == "gaussian" and not architecture.spec.low_rank):
+            value = _uniform(n, shape, generator)
             if kind == "gaussian" and name == "recurrent.weight":
                 value = gain * generator.standard_normal(shape) / math.sqrt(n)
         elif name.endswith("bias"):

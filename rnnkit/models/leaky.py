@@ -7,15 +7,16 @@ from torch import Tensor
 
 from rnnkit.models.base import (
     Model,
+    Product,
     Trace,
     Weights,
     Workspace,
     activate_step_,
-    add_step_gradients,
     apply_nonlinearity_,
     merge_time,
     nonlinearity_backward_,
     project_inputs,
+    step_products,
 )
 
 __all__ = ["Leaky"]
@@ -51,9 +52,9 @@ class Leaky(Model):
         after = states[:, 1:]
         return Trace(after, after, {"all_states": states, "rates": rates})
 
-    def scan_backward(
-        self, weights: Weights, inputs: Tensor, trace: Trace, grad: Tensor, grads: Weights, work: Workspace
-    ) -> None:
+    def gradient_products(
+        self, weights: Weights, inputs: Tensor, trace: Trace, grad: Tensor, work: Workspace
+    ) -> list[Product]:
         """E_t = G_t + (1 - alpha) E_{t+1} + D_{t+1} W; D_t = alpha phi'(rate_t) E_t."""
         recurrent, alpha = weights["recurrent.weight"], self.architecture.rate
         drive = work.get("drive_gradient", tuple(grad.shape), grad)
@@ -64,4 +65,4 @@ class Leaky(Model):
                 here.baddbmm_(drive[:, t + 1], recurrent)
             torch.mul(here, alpha, out=drive[:, t])
             nonlinearity_backward_(self.architecture.nonlinearity, drive[:, t], trace.saved["rates"][:, t])
-        add_step_gradients(grads, inputs, drive, trace.saved["all_states"][:, :-1])
+        return step_products(weights, inputs, drive, trace.saved["all_states"][:, :-1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rnnkit.models.base import Weights
+from rnnkit.models.base import Product, Weights, merge_time
 from rnnkit.models.current import Current
 
 __all__ = ["LowRank"]
@@ -33,12 +33,13 @@ class LowRank(Current):
         latent = torch.bmm(grad, effective["left"])
         out.baddbmm_(latent, effective["right"].transpose(1, 2), alpha=scale)
 
-    def add_recurrent_gradient(
-        self, grads: Weights, weights: Weights, grad: Tensor, rates: Tensor, scale: float
-    ) -> None:
+    def recurrent_products(self, weights: Weights, grad: Tensor, rates: Tensor, scale: float) -> list[Product]:
         """d left = E^T (r right) / N, d right = r^T (E left) / N."""
         factor = scale / self.architecture.units
-        latent = torch.bmm(rates, weights["recurrent.right"])
-        grads["recurrent.left"].baddbmm_(grad.transpose(1, 2), latent, alpha=factor)
-        latent = torch.bmm(grad, weights["recurrent.left"])
-        grads["recurrent.right"].baddbmm_(rates.transpose(1, 2), latent, alpha=factor)
+        shape = (*grad.shape[:-1], self.architecture.rank)
+        latent = torch.bmm(merge_time(rates), weights["recurrent.right"]).view(shape)
+        back = torch.bmm(merge_time(grad), weights["recurrent.left"]).view(shape)
+        return [
+            Product("recurrent.left", grad, latent, factor),
+            Product("recurrent.right", back, rates, factor, transposed=True),
+        ]

@@ -11,12 +11,13 @@ from torch import Tensor
 
 from rnnkit.models.base import (
     Model,
+    Product,
     Trace,
     Weights,
     Workspace,
-    add_step_gradients,
     merge_time,
     project_inputs,
+    step_products,
 )
 
 __all__ = ["Lstm"]
@@ -66,9 +67,9 @@ class Lstm(Model):
         saved = {"all_states": states, "cells": cells, "squashed": squashed, "gates": gates}
         return Trace(after, after, saved)
 
-    def scan_backward(
-        self, weights: Weights, inputs: Tensor, trace: Trace, grad: Tensor, grads: Weights, work: Workspace
-    ) -> None:
+    def gradient_products(
+        self, weights: Weights, inputs: Tensor, trace: Trace, grad: Tensor, work: Workspace
+    ) -> list[Product]:
         """Carry the cell's gradient back beside the state's."""
         units = self.architecture.units
         cells, squashed, gates = (trace.saved[k] for k in ("cells", "squashed", "gates"))
@@ -87,4 +88,4 @@ class Lstm(Model):
             into[..., 2 * units : 3 * units] = by_cell * i * (1 - g * g)
             into[..., 3 * units :] = here * squashed[:, t] * o * (1 - o)
             by_cell.mul_(f)
-        add_step_gradients(grads, inputs, drive, trace.saved["all_states"][:, :-1])
+        return step_products(weights, inputs, drive, trace.saved["all_states"][:, :-1])

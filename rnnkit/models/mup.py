@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from rnnkit.models.base import Weights
+from rnnkit.models.base import Product, Weights
 from rnnkit.models.current import Current
 
 __all__ = ["Mup"]
@@ -22,8 +22,6 @@ class Mup(Current):
         """Return J / N."""
         return {"recurrent": weights["recurrent.weight"] / self.architecture.units}
 
-    def add_recurrent_gradient(
-        self, grads: Weights, weights: Weights, grad: Tensor, rates: Tensor, scale: float
-    ) -> None:
+    def recurrent_products(self, weights: Weights, grad: Tensor, rates: Tensor, scale: float) -> list[Product]:
         """The gradient by J is that by J / N, divided by N."""
-        super().add_recurrent_gradient(grads, weights, grad, rates, scale / self.architecture.units)
+        return super().recurrent_products(weights, grad, rates, scale / self.architecture.units)

@@ -7,15 +7,16 @@ from torch import Tensor
 
 from rnnkit.models.base import (
     Model,
+    Product,
     Trace,
     Weights,
     Workspace,
     activate_step_,
-    add_step_gradients,
     apply_nonlinearity_,
     merge_time,
     nonlinearity_backward_,
     project_inputs,
+    step_products,
 )
 
 __all__ = ["Vanilla"]
@@ -47,14 +48,14 @@ class Vanilla(Model):
             activate_step_(self.architecture.nonlinearity, states, t + 1)
         return Trace(after, after, {"all_states": states})
 
-    def scan_backward(
-        self, weights: Weights, inputs: Tensor, trace: Trace, grad: Tensor, grads: Weights, work: Workspace
-    ) -> None:
-        """D_t = phi'(h_t) (G_t + D_{t+1} W); every weight gradient is one product over all steps."""
+    def gradient_products(
+        self, weights: Weights, inputs: Tensor, trace: Trace, grad: Tensor, work: Workspace
+    ) -> list[Product]:
+        """D_t = phi'(h_t) (G_t + D_{t+1} W); one product per weight over all steps."""
         recurrent, phi = weights["recurrent.weight"], self.architecture.nonlinearity
         for t in range(grad.shape[1] - 1, -1, -1):
             here = grad[:, t]
             if t + 1 < grad.shape[1]:
                 here.baddbmm_(grad[:, t + 1], recurrent)
             nonlinearity_backward_(phi, here, trace.states[:, t])
-        add_step_gradients(grads, inputs, grad, trace.saved["all_states"][:, :-1])
+        return step_products(weights, inputs, grad, trace.saved["all_states"][:, :-1])

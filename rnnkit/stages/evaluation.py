@@ -14,7 +14,7 @@ from rnnkit.errors import InputError
 from rnnkit.random_streams import stream
 from rnnkit.tasks import Task, Trials, make_task, override, task_parameters
 
-__all__ = ["TaskChoice", "check_inputs", "flaw", "sample_trials"]
+__all__ = ["TaskChoice", "check_inputs", "flaw", "require_sound", "same_task", "sample_trials"]
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,13 @@ def flaw(network: Checkpoint) -> str | None:
     """Return the status of a network that cannot be run, or None: weights that are NaN or infinite."""
     tensor = network.bad_tensor()
     return None if tensor is None else f"not_finite:{tensor}"
+
+
+def require_sound(networks: Sequence[Checkpoint]) -> None:
+    """Raise InputError when there is no network with finite weights."""
+    if networks and all(flaw(network) is not None for network in networks):
+        tensor = networks[0].bad_tensor()
+        raise InputError(networks[0].name, f"tensor '{tensor}' holds NaN or infinity", "give finite weights")
 
 
 def check_inputs(networks: Sequence[Checkpoint], inputs: NDArray[np.float32]) -> None:

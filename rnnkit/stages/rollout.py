@@ -12,10 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from rnnkit.checkpoints import Checkpoint
-from rnnkit.errors import InputError
 from rnnkit.models.ensembles import Run, run_networks
 from rnnkit.schemas import get_schema
-from rnnkit.stages.evaluation import TaskChoice, check_inputs, flaw, same_task, sample_trials
+from rnnkit.stages.evaluation import TaskChoice, check_inputs, flaw, require_sound, same_task, sample_trials
 from rnnkit.tables import arrow_schema, build, check_group_keys
 from rnnkit.tasks import Task, Trials, task_parameters
 
@@ -31,13 +30,6 @@ def _by_task(networks: Sequence[Checkpoint], choice: TaskChoice) -> list[tuple[T
         task = choice.of(network)
         groups.setdefault(same_task(task), (task, []))[1].append(network)
     return list(groups.values())
-
-
-def _require_sound(networks: Sequence[Checkpoint]) -> None:
-    """Raise InputError when there is no network with finite weights."""
-    if networks and all(flaw(network) is not None for network in networks):
-        tensor = networks[0].bad_tensor()
-        raise InputError(networks[0].name, f"tensor '{tensor}' holds NaN or infinity", "give finite weights")
 
 
 def _widths(networks: Sequence[Checkpoint]) -> dict[str, int]:
@@ -125,7 +117,7 @@ def rollout(
     InputError
         When channels do not fit, or no network is sound.
     """
-    _require_sound(networks)
+    require_sound(networks)
     if inputs is not None:
         check_inputs(networks, inputs)
         groups: list[tuple[Trials | None, NDArray[np.float32], list[Checkpoint]]] = [(None, inputs, list(networks))]
@@ -199,7 +191,7 @@ def summary(
         about its mean per output.
     """
     check_group_keys("summary", by)
-    _require_sound(networks)
+    require_sound(networks)
     rows: dict[tuple[str, str], Mapping[str, Any]] = {}
     for task, members in _by_task(networks, choice or TaskChoice()):
         for condition in ("train", "ood") if ood else ("train",):

@@ -9,9 +9,12 @@ from importlib import import_module
 from rnnkit.errors import unknown_name
 from rnnkit.tasks.base import Preset, Task, Trials
 from rnnkit.tasks.parameters import Parameter, describe
+from rnnkit.tasks.presets import PRESETS, NamedPreset
 
 __all__ = [
+    "PRESETS",
     "TASKS",
+    "NamedPreset",
     "Parameter",
     "Preset",
     "Task",
@@ -25,6 +28,8 @@ __all__ = [
 ]
 
 TASKS: dict[str, str] = {
+    "context-integration": "rnnkit.tasks.context_integration:ContextIntegration",
+    "copy": "rnnkit.tasks.copying:Copy",
     "delayed-discrimination": "rnnkit.tasks.delayed_discrimination:DelayedDiscrimination",
     "flipflop": "rnnkit.tasks.flipflop:FlipFlop",
     "path-integration": "rnnkit.tasks.path_integration:PathIntegration",
@@ -45,7 +50,7 @@ def task_names() -> list[str]:
 
 
 def task_class(name: str) -> type[Task]:
-    """Return the class of a task.
+    """Return the class of a task, given its name or that of a preset.
 
     Raises
     ------
@@ -57,8 +62,10 @@ def task_class(name: str) -> type[Task]:
     >>> task_class("sine").__name__
     'Sine'
     """
+    if name in PRESETS:
+        name = PRESETS[name].task
     if name not in TASKS:
-        raise unknown_name("TASK", name, TASKS, "task")
+        raise unknown_name("TASK", name, (*TASKS, *PRESETS), "task")
     module, _, class_name = TASKS[name].partition(":")
     found: type[Task] = getattr(import_module(module), class_name)
     return found
@@ -70,7 +77,7 @@ def make_task(name: str, parameters: Mapping[str, object] | None = None) -> Task
     Parameters
     ----------
     name : str
-        One of :func:`task_names`.
+        One of :func:`task_names`, or of :data:`PRESETS`, which have defaults of their own.
     parameters : mapping, optional
         Parameters that differ from their defaults.
 
@@ -83,9 +90,11 @@ def make_task(name: str, parameters: Mapping[str, object] | None = None) -> Task
     --------
     >>> make_task("flipflop", {"bits": "2", "start": "pulse"})
     FlipFlop(bits=2, probability=0.3, steps=100, start='pulse')
+    >>> make_task("schur/flipflop", {"bits": "2"})
+    FlipFlop(bits=2, probability=0.05, steps=25, start='zero')
     """
     found = task_class(name)
-    parameters = parameters or {}
+    parameters = {**(PRESETS[name].parameters if name in PRESETS else {}), **(parameters or {})}
     known = {item.name for item in fields(found)}
     for parameter in parameters:
         if parameter not in known:

@@ -17,11 +17,12 @@ from torch import Tensor
 from rnnkit.models import make_model
 from rnnkit.models.base import Workspace
 from rnnkit.models.initialisation import draw_weights
+from rnnkit.models.recurrence import CayleyRecurrence
 from rnnkit.random_streams import stream
 from rnnkit.tasks.base import Trials
 from rnnkit.training.adam import adam_step_
 from rnnkit.training.chunks import chunk_sizes, trial_piece
-from rnnkit.training.flat import pack, trained_shapes, unpack
+from rnnkit.training.flat import pack, unpack, unpack_whole
 from rnnkit.training.gradients import Losses, batch_loss
 from rnnkit.training.penalties import add_penalty_gradients
 from rnnkit.training.schedules import cosine_factor, plateau_factor
@@ -154,6 +155,8 @@ class _Chunk:
         self.weights = unpack(lead.architecture, self.flat)
         self.grad = torch.zeros_like(self.flat)
         self.grads = unpack(lead.architecture, self.grad)
+        cayley = lead.architecture.recurrent == "cayley"
+        self.cayley = CayleyRecurrence(self.weights, self.grads) if cayley else None
         self.lr = lr[part]
 
         def scalars(values: list[float]) -> Tensor:
@@ -201,9 +204,13 @@ class _Chunk:
                 add_penalty_gradients(
                     self.model, self.weights, self.l1, self.nuclear, self.grads, s.penalty_on == "all"
                 )
+                if self.cayley is not None:
+                    self.cayley.pull_back()
                 norm_sum += self.grad.norm(dim=1)
                 step = epoch * s.steps_per_epoch + first + k + 1
                 adam_step_(self.flat, self.grad, self.first, self.second, step, self.lr, self.epsilon)
+                if self.cayley is not None:
+                    self.cayley.refresh()
         return loss_sum / s.steps_per_epoch, norm_sum / s.steps_per_epoch
 
     def validate(self) -> tuple[Tensor, NDArray[np.float64] | None]:
@@ -264,11 +271,9 @@ def _finish(
     plan: NetworkPlan, state: GroupState, position: int, status: str, validation: float | None
 ) -> TrainedNetwork:
     record = state.records[position]
-    shapes = trained_shapes(plan.architecture)
 
     def arrays(flat: Tensor) -> Arrays:
-        views = unpack(plan.architecture, flat.cpu())
-        return {name: views[name].numpy().copy() for name in shapes}
+        return unpack_whole(plan.architecture, flat)
 
     def single(flat: Tensor) -> Arrays:
         return {name: value[0] for name, value in arrays(flat[None]).items()}

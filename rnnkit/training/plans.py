@@ -9,14 +9,15 @@ from typing import Any
 
 from rnnkit.architectures import FAMILIES, Architecture
 from rnnkit.errors import InputError, unknown_name
-from rnnkit.models.initialisation import default_initialisation
-from rnnkit.tasks import make_task, task_class
+from rnnkit.models.initialisation import check_initialisation, default_initialisation
+from rnnkit.tasks import PRESETS, make_task, task_class
 from rnnkit.tasks.parameters import describe
 from rnnkit.training.settings import NetworkPlan, Settings
 
 __all__ = ["MODEL_KEYS", "SETTING_KEYS", "network_name", "parse_seeds", "parse_vary", "plan_networks"]
 
 _TYPES: dict[str, type] = {"int": int, "float": float, "str": str, "float | None": float}
+_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 #: Names that set the architecture, with their types.
 MODEL_KEYS: dict[str, type] = {
@@ -27,6 +28,8 @@ MODEL_KEYS: dict[str, type] = {
     "tau": float,
     "nonlinearity": str,
     "gamma": float,
+    "bias": bool,
+    "recurrent": str,
 }
 #: Names that set the training, with their types.
 SETTING_KEYS: dict[str, type] = {f.name: _TYPES[str(f.type)] for f in fields(Settings)}
@@ -63,6 +66,10 @@ def parse_seeds(text: str) -> list[int]:
 
 
 def _convert(key: str, value: Any, kind: type) -> Any:
+    if kind is bool and not isinstance(value, bool):
+        if str(value).lower() not in _TRUTH:
+            raise InputError(f"--{key}", f"'{value}' is no true or false", "give true or false")
+        return _TRUTH[str(value).lower()]
     try:
         return kind(value)
     except (TypeError, ValueError) as error:
@@ -103,6 +110,12 @@ def network_name(task: str, model: str, units: int, varied: Mapping[str, str], s
     return "-".join([task, model, f"n{units}", *settings, f"s{seed}"])
 
 
+def _fitting(preset: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a preset's settings, without its initialisation where another kind of network is asked for."""
+    other = str(given.get("model", preset["model"])) != preset["model"] or given.get("recurrent", "dense") != "dense"
+    return {key: value for key, value in preset.items() if key != "init" or not other}
+
+
 def _one(
     task_name: str,
     parameters: Mapping[str, Any],
@@ -112,7 +125,9 @@ def _one(
 ) -> NetworkPlan:
     """Build one network's plan; what is not set comes from the task's preset and the family's defaults."""
     known_parameters = {p.name for p in describe(task_class(task_name))}
-    parameters, values = dict(parameters), dict(settings)
+    named = PRESETS.get(task_name)
+    parameters = dict(parameters)
+    values: dict[str, Any] = {key: value for key, value in settings.items() if value is not None}
     for key, value in varied.items():
         if key in known_parameters:
             parameters[key] = value
@@ -125,7 +140,9 @@ def _one(
     for key in values:
         if key not in kinds:
             raise unknown_name("settings", key, kinds, "setting")
-    given = {key: _convert(key, value, kinds[key]) for key, value in values.items() if value is not None}
+    if named is not None:
+        values = _fitting(named.settings, values) | values
+    given = {key: _convert(key, value, kinds[key]) for key, value in values.items()}
     family = given.get("model", "vanilla")
     if family not in FAMILIES:
         raise unknown_name("--model", family, FAMILIES, "model family")
@@ -145,7 +162,12 @@ def _one(
         rate=given.get(spec.rate_name, default_rate) if spec.rate_name else 1.0,
         gamma=given.get("gamma", 1.0),
         rank=given.get("rank", 1 if spec.low_rank else 0),
+        bias=given.get("bias", True),
+        recurrent=given.get("recurrent", "dense"),
     )
+    own_init = default_initialisation(family, architecture.recurrent)
+    if given.get("init") == "default":
+        given["init"] = own_init
     defaults: dict[str, Any] = {
         "lr": preset.lr,
         "batch": preset.batch,
@@ -154,12 +176,13 @@ def _one(
         "schedule": preset.schedule,
         "stop_loss": preset.stop_loss,
         "patience": preset.patience,
-        "init": default_initialisation(family),
+        "init": own_init,
     }
     if "restart" in given and given.get("schedule", preset.schedule) != "cosine":
         raise InputError("--restart", "is the period of the cosine schedule", "add --schedule cosine")
     chosen = Settings(**(defaults | {key: given[key] for key in given if key in SETTING_KEYS}))
-    name = network_name(task_name, family, architecture.units, varied, seed)
+    check_initialisation(architecture, chosen.init, chosen.gain)
+    name = network_name(task.name, family, architecture.units, varied, seed)
     return NetworkPlan(name, seed, task, architecture, chosen)
 
 
@@ -175,6 +198,7 @@ def plan_networks(
     Parameters
     ----------
     task : str
+        A task, or a preset such as `schur/copy`, whose parameters and settings count where none are given.
     parameters : dict
         Task parameters that differ from their defaults, as values or text.
     settings : dict

@@ -61,6 +61,17 @@ def other_networks() -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in root.rglob("*.safetensors")}
 
 
+@cache
+def gru_network() -> bytes:
+    """A network with gates."""
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        words = ["--model", "gru", "--seeds", 0, "-o", folder, "-q"]
+        assert run_cli("train", *QUICK, *words).code == 0
+        return next(Path(folder).glob("*.safetensors")).read_bytes()
+
+
 @pytest.fixture
 def desk(ensemble, tables, tmp_path, monkeypatch) -> Path:
     """A folder with sound networks in `ckpts/`, sound tables, and every kind of bad file."""
@@ -81,6 +92,10 @@ def desk(ensemble, tables, tmp_path, monkeypatch) -> Path:
     three = other_networks()
     (bad / "three.safetensors").write_bytes(three["flipflop-vanilla-n8-s0.safetensors"])
     (bad / "taskless.safetensors").write_bytes(three["plain.safetensors"])
+    (bad / "gru.safetensors").write_bytes(gru_network())
+    (tmp_path / "clash").mkdir()
+    for name in ("a", "a-CR"):
+        shutil.copy(tmp_path / NETWORK, tmp_path / "clash" / f"{name}.safetensors")
     (bad / "empty.pt").write_bytes(b"")
     torch.save(Object(), bad / "object.pt")
     torch.save({"weights": torch.zeros(3)}, bad / "vector.pt")
@@ -125,6 +140,7 @@ def desk(ensemble, tables, tmp_path, monkeypatch) -> Path:
     (bad / "list.csv").write_text('trial,step,input,target,mask\n0,0,"[1,",[1],1\n')
     (bad / "lines.jsonl").write_text("[1, 2]\n")
     (bad / "twice.csv").write_text("network,network\n1,2\n")
+    (bad / "twice-below.csv").write_text("\nnetwork,network\n1,2\n")
     (bad / "broken.toml").write_text("units = \n")
     (bad / "unknown.toml").write_text("unitz = 3\n")
     (bad / "fraction.toml").write_text("units = 8.5\n")
@@ -153,6 +169,9 @@ CKPT_COMMANDS = {
     "export {} --to npz -o new": "export",
     "rollout {} -o new.csv": "rollout",
     "compare {} ckpts -o new.csv": "compare",
+    "schur-ablate {} ckpts -o new.csv --save new": "schur-ablate",
+    "feature-learning {} -o new.csv": "feature-learning",
+    "fixedpoints {} -o new.csv": "fixedpoints",
 }
 CASES = [
     # checkpoints, in every command that takes them
@@ -186,6 +205,7 @@ CASES = [
     Case("info bad/sample-cut.parquet", "bad/sample-cut.parquet", "no readable Parquet"),
     Case("info bad/lines.jsonl", "bad/lines.jsonl", "no JSON object"),
     Case("info bad/twice.csv", "'network'", "twice"),
+    Case("info bad/twice-below.csv", "'network'", "twice"),
     Case("info sample.parquet -o new.csv", "sample.parquet", "leave out -o"),
     Case("info -", "standard input", "no readable Parquet", b"PAR1"),
     # tasks and sample
@@ -258,7 +278,7 @@ CASES = [
     Case(f"{TRAIN} --model leaky --alpha 2", "--alpha", "(0, 1]"),
     Case(f"{TRAIN} --nonlinearity softplus", "softplus", "known: "),
     Case(f"{TRAIN} --gamma -1", "--gamma", "positive"),
-    Case(f"{TRAIN} --init orthogonal", "orthogonal", "known: "),
+    Case(f"{TRAIN} --init glorot", "glorot", "known: "),
     Case(f"{TRAIN} --lr nan", "--lr", "positive"),
     Case(f"{TRAIN} --batch 0", "--batch", "1 or more"),
     Case(f"{TRAIN} --epochs 0", "--epochs", "1 or more"),
@@ -279,6 +299,19 @@ CASES = [
     Case(f"{TRAIN} --vary gamma", "'gamma' is not KEY=V1,V2"),
     Case(f"{TRAIN} --vary gamma=1,1", "gamma=1,1", "twice"),
     Case(f"{TRAIN} --vary gamma=1,big", "--gamma", "'big'"),
+    Case("train schur/flipflip -o new", "schur/flipflip", "did you mean 'schur/flipflop'"),
+    Case("sample schur/copy -t lags=0 -o new.csv", "copy parameter 'lags'", "give 1 or more"),
+    Case("tasks schur", "schur", "unknown"),
+    Case(f"{TRAIN} --recurrent kayley", "--recurrent", "did you mean 'cayley'"),
+    Case(f"{TRAIN} --recurrent cayley --units 7", "--units", "give an even number"),
+    Case(f"{TRAIN} --recurrent cayley --model gru", "--recurrent", "use vanilla, leaky or current"),
+    Case(f"{TRAIN} --recurrent cayley --init orthogonal", "--init", "leave it out: 'cayley'"),
+    Case(f"{TRAIN} --init cayley", "--init", "add --recurrent cayley"),
+    Case(f"{TRAIN} --init orthogonl", "--init", "did you mean 'orthogonal'"),
+    Case(f"{TRAIN} --init normal --units 7", "--units", "give an even number"),
+    Case(f"{TRAIN} --init orthogonal --model lstm", "--init", "does not fit the 'lstm' family"),
+    Case(f"{TRAIN} --init orthogonal --gain 2", "--gain", "use --init gaussian"),
+    Case(f"{TRAIN} --vary bias=true,maybe", "--bias", "'maybe' is no true or false"),
     Case(f"{TRAIN} --resume --overwrite", "--resume", "give one of them"),
     Case(f"{TRAIN} --device gpu", "'gpu'", "cpu"),
     Case(f"{TRAIN} --device cuda:99", "cuda:99"),
@@ -406,6 +439,57 @@ CASES = [
     Case("compare ckpts --metric dsa -o new.csv --sensitivity new.csv", "--sensitivity"),
     Case("degeneracy --comparisons comparisons.parquet -o comparisons.parquet", "--comparisons"),
     Case("degeneracy --comparisons comparisons.parquet -o new.csv --embed comparisons.parquet", "--comparisons"),
+    # feature-learning
+    *[
+        Case(f"feature-learning ckpts -o new.csv {rest}", names, says)
+        for rest, names, says in [
+            ("--task flipflip", "flipflip", "did you mean 'flipflop'"),
+            ("--task sine", "has 2 inputs", "'sine'"),
+            ("-t bitz=2", "bitz", "did you mean 'bits'"),
+            ("-t bits=3", "has 2 inputs", "--task"),
+            ("--trials 0", "--trials", ""),
+            ("--seed no", "--seed", ""),
+            ("--device tpu", "'tpu'", ""),
+            ("--threads 0", "--threads", ""),
+            ("--parameters some", "some", "known: all, recurrent"),
+            ("--by gama", "'gama'", "known: "),
+            ("--by status", "'status'", "already"),
+            ("--memory much", "--memory", "'much'"),
+            ("--memory 1K", "--memory", "fewer --trials"),
+        ]
+    ],
+    Case("feature-learning", "CKPT", "must be given"),
+    Case("feature-learning bad/taskless.safetensors -o new.csv", "has no task", "--task"),
+    # fixedpoints
+    *[
+        Case(f"fixedpoints ckpts -o new.csv {rest}", names, says)
+        for rest, names, says in [
+            ("--input a,b", "'a,b'", "--input 0,0,1"),
+            ("--input 1,", "'1,'", "no list of numbers"),
+            ("--input nan,0", "'nan,0'", "finite"),
+            ("--input 0,1 --input 0,1.0", "'0,1.0'", "given twice"),
+            ("--input 0,0,1", "has 3 numbers", "a number for each input"),
+            ("--starts 0", "--starts", "1 or more"),
+            ("--starts many", "--starts", ""),
+            ("--method newtn", "--method", "did you mean 'newton'"),
+            ("--method descent --slow", "--slow", "leave out --slow"),
+            ("--coverage -", "--coverage", "name a file"),
+            ("--coverage new.csv", "--coverage", "same file as --out"),
+            ("--coverage c.xlsx", "--coverage c.xlsx", "names no format"),
+            ("--coverage good.pt/c.csv", "good.pt", "cannot be written"),
+            ("--task sine", "inputs", "--task"),
+            ("--task flipflip", "flipflip", "did you mean 'flipflop'"),
+            ("-t bits=3", "inputs", "--task"),
+            ("-t bitz=3", "bitz", "did you mean 'bits'"),
+            ("--seed -1", "--seed", ""),
+            ("--device tpu", "--device", "cuda"),
+            ("--threads 0", "--threads", ""),
+        ]
+    ],
+    Case("fixedpoints bad/nan.safetensors -o new.csv", "recurrent.weight", "NaN"),
+    Case("fixedpoints bad/taskless.safetensors -t bits=2 -o new.csv", "has no task", "--task"),
+    Case("fixedpoints ckpts -o new.xlsx", "new.xlsx", "names no format"),
+    Case("feature-learning bad/nan.safetensors -o new.csv", "recurrent.weight", "NaN"),
     # degeneracy
     *[
         Case(f"degeneracy -o new.csv {rest}", names, says)
@@ -466,6 +550,79 @@ CASES = [
     Case("compare ckpts -o new.csv --metric dsa --delay 99", "--delay", "leave a step"),
     Case("compare ckpts -o new.csv --scheduler host", "--scheduler", "HOST:PORT"),
     Case("compare --activity rollout.parquet --activity rollout.parquet -o new.csv --metric cka", "given twice"),
+    # memory-demand
+    Case("memory-demand sine -t frequencies=1 -t frequency_min=0 -o new.csv", "targets", "do not vary"),
+    Case("memory-demand", "TASK", "must be given"),
+    Case("memory-demand flipflip -o new.csv", "flipflip", "did you mean 'flipflop'"),
+    *[
+        Case(f"memory-demand flipflop -t steps=20 -o new.csv {rest}", names, says)
+        for rest, names, says in [
+            ("-t bitz=2", "bitz", "did you mean 'bits'"),
+            ("-t probability=0", "'probability'", "more than 0"),
+            ("--history 3", "--history", "at least two"),
+            ("--history 0:3", "--history", "1 or more"),
+            ("--history 4:2", "--history", "empty range"),
+            ("--history 1,1,2", "--history", "twice"),
+            ("--history few", "--history", "'few'"),
+            ("--history 1:22", "--history", "a trial has 20"),
+            ("--history 1:2000000000", "--history", "give fewer"),
+            ("--inputs-until t-2", "t-2", "known: t, t-1"),
+            ("--outputs windows", "windows", "did you mean 'window'"),
+            ("--trials 4", "--trials", "8 or more"),
+            ("--trials -1", "--trials", "8 or more"),
+            ("--seeds 3", "--seeds", "at least two"),
+            ("--seeds 5:3", "--seeds", "5:3"),
+            ("--hidden 0", "--hidden", "1 or more"),
+            ("--steps 0", "--steps", "1 or more"),
+            ("--batch 0", "--batch", "1 or more"),
+            ("--lr nan", "--lr", "positive"),
+            ("--lr -1", "--lr", "positive"),
+            ("--tolerance 1", "--tolerance", "less than 1"),
+            ("--tolerance nan", "--tolerance", "nan"),
+            ("--floor -1", "--floor", "0 or more"),
+            ("--bootstrap 1", "--bootstrap", "2 or more"),
+            ("--device cuda:99", "--device", "not there"),
+            ("--format xlsx", "xlsx", "known: csv"),
+        ]
+    ],
+    # schur-ablate
+    *[
+        Case(f"schur-ablate ckpts -o new.csv {rest}", names, says)
+        for rest, names, says in [
+            ("--task flipflip", "flipflip", "did you mean 'flipflop'"),
+            ("--task sine", "has 2 inputs", "'sine'"),
+            ("-t bits=3", "has 2 inputs", "--task"),
+            ("--trials 0", "--trials", ""),
+            ("--seed -1", "--seed", ""),
+            ("--device tpu", "'tpu'", ""),
+            ("--alpha 0", "--alpha", "(0, 1]"),
+            ("--alpha 1.1", "--alpha", "(0, 1]"),
+            ("--alpha nan", "--alpha", "(0, 1]"),
+            ("--alpha big", "--alpha", "no list of numbers"),
+            ("--alpha .9,.90", "--alpha", "given twice"),
+            ("--alpha .9,,.8", ".9,,.8", "commas"),
+            ("--orders -1", "--orders", ""),
+            ("--controls -1", "--controls", ""),
+            ("--epsilon -1", "--epsilon", "0 or more"),
+            ("--epsilon inf", "--epsilon", "0 or more"),
+            ("--controls 3", "--controls-out", "go together"),
+            ("--controls-out c.csv", "--controls", "go together"),
+            ("--controls 3 --controls-out -", "--controls-out", "go together"),
+            ("--controls 3 --controls-out c.csv --control noise", "noise", "known: all"),
+            ("--controls 3 --controls-out c.csv --control all,entries", "'all'", "known: "),
+            ("--control entries", "--control", "add --controls"),
+            ("--controls 3 --controls-out new.csv", "--controls-out", "same file as --out"),
+            ("--controls 3 --controls-out c.txt", "c.txt", "names no format"),
+            ("--schur s.txt", "s.txt", "names no format"),
+            ("--schur -", "--schur", "name a file"),
+            ("--schur new.csv", "--schur", "same file as --out"),
+            ("--save /proc/new", "/proc", "cannot be written"),
+            ("bad/taskless.safetensors", "has no task", "--task"),
+            ("bad/gru.safetensors --save new", "gru: is a 'gru' network", "vanilla, leaky"),
+        ]
+    ],
+    Case("schur-ablate bad/nan.safetensors -o new.csv", "recurrent.weight", "NaN"),
+    Case("schur-ablate clash -o new.csv --save clash", "--save", "one of the networks given"),
     # the application itself
     Case("trian", "trian", "train"),
     Case("--loud", "--loud", "No such option"),

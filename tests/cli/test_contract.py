@@ -36,6 +36,16 @@ TABLES = {
         ],
         "degeneracy",
     ),
+    "schur-ablate": (["schur-ablate", "{ckpts}", "--trials", "4", "--orders", "2"], "ablations"),
+    "feature-learning": (["feature-learning", "{ckpts}", "--trials", "2"], "feature_learning"),
+    "memory-demand": (
+        [
+            *("memory-demand", "flipflop", "-t", "steps=8", "--history", "1:4", "--trials", "20"),
+            *("--steps", "3", "--hidden", "4", "--bootstrap", "9"),
+        ],
+        "memory_demand",
+    ),
+    "fixedpoints": (["fixedpoints", "{ckpts}", "--starts", "12"], "fixedpoints"),
 }
 #: Commands that fill a folder, with a line but for -o; and those that print text.
 FOLDERS = {
@@ -52,6 +62,10 @@ READ = {
     "rollout --summary": ["{ckpts}"],
     "compare": ["{ckpts}"],
     "degeneracy": ["{tables}/comparisons.parquet", "{tables}/summary.parquet"],
+    "schur-ablate": ["{ckpts}"],
+    "feature-learning": ["{ckpts}"],
+    "fixedpoints": ["{ckpts}"],
+    "memory-demand": [],
 }
 
 
@@ -113,7 +127,8 @@ def test_a_pipe_gets_parquet_with_the_declared_columns(name, line):
     assert table.column_names == declared.names
     for field in declared:
         found = table.schema.field(field.name)
-        if pa.types.is_list(field.type):
+        column = SCHEMAS[schema].column(field.name)
+        if column is not None and column.type == "vector":
             assert pa.types.is_fixed_size_list(found.type)
             assert found.type.value_type == pa.float32()
         else:
@@ -277,6 +292,8 @@ def test_failed_rows_end_in_code_1(ensemble, tmp_path):
         (["rollout", "--trials", 2], "hidden"),
         (["rollout", "--summary", "--trials", 2], "loss"),
         (["compare", "--metric", "svcca", "--trials", 2], "distance"),
+        (["schur-ablate", "--trials", 2], "fvu"),
+        (["fixedpoints", "--starts", 40], "state"),
     ):
         done = run_cli(words[0], ensemble, tmp_path / "bad.safetensors", *words[1:])
         assert done.code == 1

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 import typer.main
+from safetensors.numpy import save_file
 
 from rnnkit.checkpoints import load_native
 from rnnkit.cli.main import app
@@ -71,6 +72,20 @@ def embedded(_: Outcome, folder: Path) -> object:
     return path.is_file() and path.read_text()
 
 
+def controls(_: Outcome, folder: Path) -> object:
+    return (folder / "out/c.csv").read_text()
+
+
+def stabilisers(done: Outcome, _: Path) -> object:
+    return done.table()["stabiliser"].to_pylist()
+
+
+def alignments(done: Outcome, _: Path) -> object:
+    """But for their last digits: threads share sums out."""
+    table = done.table()
+    return [round(v, 9) for name in ("kernel", "representation") for v in table[f"{name}_alignment"].to_pylist()]
+
+
 def text(done: Outcome, _: Path) -> object:
     return done.out
 
@@ -107,10 +122,20 @@ DSA = "compare ckpts/flipflop-vanilla-n8-s[01].safetensors --metric dsa --trials
 SENSITIVITY = f"{DSA} --delay 2 --components 2 --sensitivity out/s.csv"
 IMPORT = "import net.pt -o out -q"
 ARRAYS = "import net.npz -o out -q --model leaky --array recurrent.weight=W --array input.weight=U"
+FEATURES = "feature-learning ckpts -q"
 DEGENERACY = "degeneracy --include-unconverged"
+POINTS = "fixedpoints switches.safetensors -q --starts 40 --task flipflop -t bits=2"
 PAIRS = f"{DEGENERACY} --comparisons comparisons.parquet"
 GRID = f"{DEGENERACY} --comparisons grid.csv"
 AGAINST = f"{GRID} --against gamma=1"
+SCHUR = "schur-ablate ckpts --trials 8 -q"
+CONTROLS = f"{SCHUR} --controls 3 --controls-out out/c.csv"
+MEMORY = "memory-demand flipflop -t steps=20 --history 1,2,4 --trials 40 --steps 5 --hidden 4 --batch 16 --bootstrap 9"
+#: Without the present input and earlier targets, a flip-flop's last pulse is missed less and less with the history.
+LEARNED = (
+    "memory-demand flipflop -t steps=20 -t bits=1 --history 1,2,4,8,16 --trials 400 --steps 200 --hidden 16 --batch 64 "
+    "--outputs none --bootstrap 9"
+)
 
 EFFECTS: dict[tuple[str, str], Effect] = {
     ("tasks", "task"): Effect("tasks", "tasks sine", text),
@@ -166,6 +191,8 @@ EFFECTS: dict[tuple[str, str], Effect] = {
             ("gamma", "", "--gamma 2"),
             ("init", "", "--init gaussian"),
             ("gain", "--init gaussian", "--gain 0.5"),
+            ("recurrent", "", "--recurrent cayley"),
+            ("bias", "", "--no-bias"),
             ("lr", "", "--lr 0.01"),
             ("batch", "", "--batch 5"),
             ("epochs", "", "--epochs 1"),
@@ -235,6 +262,23 @@ EFFECTS: dict[tuple[str, str], Effect] = {
     ),
     ("compare", "device"): Effect(f"{COMPARE} --device cpu", f"{COMPARE} --device cuda:99", code),
     ("compare", "threads"): Effect(f"{COMPARE} --threads 1", f"{COMPARE} --threads 2", threads, rows),
+    ("memory-demand", "task"): Effect(MEMORY, MEMORY.replace("flipflop", "sine"), rows),
+    ("memory-demand", "parameters"): Effect(MEMORY, f"{MEMORY} -t probability=1", column("mse")),
+    ("memory-demand", "history"): Effect(MEMORY, f"{MEMORY} --history 1:4", column("history")),
+    ("memory-demand", "inputs_until"): Effect(MEMORY, f"{MEMORY} --inputs-until t-1", column("mse")),
+    ("memory-demand", "outputs"): Effect(MEMORY, f"{MEMORY} --outputs none", column("mse")),
+    ("memory-demand", "trials"): Effect(MEMORY, f"{MEMORY} --trials 80", column("trials")),
+    ("memory-demand", "seeds"): Effect(MEMORY, f"{MEMORY} --seeds 0,4", column("mse")),
+    ("memory-demand", "hidden"): Effect(MEMORY, f"{MEMORY} --hidden 5", column("mse")),
+    ("memory-demand", "steps"): Effect(MEMORY, f"{MEMORY} --steps 6", column("mse")),
+    ("memory-demand", "batch"): Effect(MEMORY, f"{MEMORY} --batch 17", column("mse")),
+    ("memory-demand", "lr"): Effect(MEMORY, f"{MEMORY} --lr .001", column("mse")),
+    ("memory-demand", "tolerance"): Effect(LEARNED, f"{LEARNED} --tolerance .9", column("h_star"), column("mse")),
+    ("memory-demand", "floor"): Effect(LEARNED, f"{LEARNED} --floor 9", column("h_star"), column("mse")),
+    ("memory-demand", "bootstrap"): Effect(MEMORY, f"{MEMORY} --bootstrap 99", column("ci_low"), column("mse")),
+    ("memory-demand", "seed"): Effect(MEMORY, f"{MEMORY} --seed 1", column("mse")),
+    ("memory-demand", "device"): Effect(f"{MEMORY} --device cpu", f"{MEMORY} --device cuda:99", code),
+    ("memory-demand", "threads"): Effect(f"{MEMORY} --threads 1", f"{MEMORY} --threads 2", threads, rows),
     ("degeneracy", "comparisons"): Effect(
         f"{DEGENERACY} --summary summary.parquet", f"{PAIRS} --summary summary.parquet", rows
     ),
@@ -252,6 +296,53 @@ EFFECTS: dict[tuple[str, str], Effect] = {
     ("degeneracy", "seed"): Effect(
         f"{AGAINST} --permutations 99", f"{AGAINST} --permutations 99 --seed 1", column("p_value"), column("value")
     ),
+    ("schur-ablate", "checkpoints"): Effect(SCHUR, f"{SCHUR} current", rows),
+    ("schur-ablate", "alpha"): Effect(SCHUR, f"{SCHUR} --alpha 0.4", column("dim_r"), column("fvu_full")),
+    ("schur-ablate", "orders"): Effect(SCHUR, f"{SCHUR} --orders 3", column("delta_fvu_order_max"), column("fvu")),
+    ("schur-ablate", "controls"): Effect(CONTROLS, f"{CONTROLS} --controls 4", controls, rows),
+    ("schur-ablate", "control"): Effect(CONTROLS, f"{CONTROLS} --control entries,rotated", controls, rows),
+    ("schur-ablate", "controls_out"): Effect(CONTROLS, CONTROLS.replace("out/c.csv", "out/d.csv"), files, rows),
+    ("schur-ablate", "schur"): Effect(SCHUR, f"{SCHUR} --schur out/s.csv", files, rows),
+    ("schur-ablate", "epsilon"): Effect(SCHUR, f"{SCHUR} --epsilon 100", stabilisers, column("rollout_distance")),
+    ("schur-ablate", "save"): Effect(SCHUR, f"{SCHUR} --save out", files, rows),
+    ("schur-ablate", "task"): Effect(SCHUR, f"{SCHUR} --task flipflop -t bits=2", rows),
+    ("schur-ablate", "parameters"): Effect(SCHUR, f"{SCHUR} -t steps=3", rows),
+    ("schur-ablate", "trials"): Effect(SCHUR, f"{SCHUR} --trials 9", rows),
+    ("schur-ablate", "seed"): Effect(CONTROLS, f"{CONTROLS} --seed 1", controls),
+    ("schur-ablate", "device"): Effect(f"{SCHUR} --device cpu", f"{SCHUR} --device cuda:99", code),
+    ("schur-ablate", "threads"): Effect(f"{SCHUR} --threads 1", f"{SCHUR} --threads 2", threads, rows),
+    ("feature-learning", "checkpoints"): Effect(FEATURES, f"{FEATURES} current", rows),
+    ("feature-learning", "task"): Effect(FEATURES, f"{FEATURES} --task flipflop -t bits=2", rows),
+    ("feature-learning", "parameters"): Effect(FEATURES, f"{FEATURES} -t steps=3", rows),
+    ("feature-learning", "trials"): Effect(FEATURES, f"{FEATURES} --trials 3", rows),
+    ("feature-learning", "trained"): Effect(
+        FEATURES, f"{FEATURES} --parameters all", column("kernel_alignment"), column("representation_alignment")
+    ),
+    ("feature-learning", "centred"): Effect(
+        FEATURES, f"{FEATURES} --centred", column("representation_alignment"), column("kernel_alignment")
+    ),
+    ("feature-learning", "by"): Effect(FEATURES, f"{FEATURES} --by gamma", table_names),
+    ("feature-learning", "memory"): Effect(FEATURES, f"{FEATURES} --memory 1K", code),
+    ("feature-learning", "seed"): Effect(FEATURES, f"{FEATURES} --seed 1", rows),
+    ("feature-learning", "device"): Effect(f"{FEATURES} --device cpu", f"{FEATURES} --device cuda:99", code),
+    ("feature-learning", "threads"): Effect(f"{FEATURES} --threads 1", f"{FEATURES} --threads 2", threads, alignments),
+}
+
+
+EFFECTS |= {
+    ("fixedpoints", "checkpoints"): Effect(POINTS, POINTS.replace("switches", "ckpts/flipflop-vanilla-n8-s1"), rows),
+    ("fixedpoints", "inputs"): Effect(POINTS, f"{POINTS} --input 1,0", rows),
+    ("fixedpoints", "starts"): Effect(POINTS, f"{POINTS} --starts 60", column("starts_share")),
+    ("fixedpoints", "slow"): Effect(POINTS, f"{POINTS} --slow", column("kind")),
+    ("fixedpoints", "method"): Effect(POINTS, f"{POINTS} --method descent", column("kind")),
+    ("fixedpoints", "coverage"): Effect(POINTS, f"{POINTS} --coverage placed.csv", embedded, rows),
+    ("fixedpoints", "task"): Effect(
+        POINTS.replace("--task flipflop -t bits=2", ""), POINTS, column("starts_share"), column("kind")
+    ),
+    ("fixedpoints", "parameters"): Effect(POINTS, f"{POINTS} -t probability=1", column("starts_share")),
+    ("fixedpoints", "seed"): Effect(POINTS, f"{POINTS} --seed 1", column("starts_share"), column("kind")),
+    ("fixedpoints", "device"): Effect(f"{POINTS} --device cpu", f"{POINTS} --device cuda:99", code),
+    ("fixedpoints", "threads"): Effect(f"{POINTS} --threads 1", f"{POINTS} --threads 2", threads, rows),
 }
 
 
@@ -287,6 +378,15 @@ def grid() -> str:
     return "\n".join(lines) + "\n"
 
 
+def switches() -> dict[str, np.ndarray]:
+    """Two switches with an input each, and a unit with a ghost: nine fixed points, and slow ones."""
+    fold = 0.5**0.5
+    bias = np.array([0.01, -0.02, -1e-3 - (2 * fold - np.arctanh(fold))])
+    held = {"weight_ih_l0": np.eye(3, 2), "weight_hh_l0": 2 * np.eye(3), "bias_ih_l0": bias, "bias_hh_l0": 0 * bias}
+    state = {f"rnn.{name}": value for name, value in held.items()}
+    return state | {"out.weight": np.eye(2, 3), "out.bias": np.zeros(2)}
+
+
 @pytest.fixture
 def desk(ensemble, tables, current, tmp_path, monkeypatch) -> Path:
     (tmp_path / "ckpts").symlink_to(ensemble)
@@ -302,6 +402,7 @@ def desk(ensemble, tables, current, tmp_path, monkeypatch) -> Path:
     torch.save({name: 2 * value for name, value in state.items()}, tmp_path / "before.pt")
     arrays = {"W": np.arange(9.0).reshape(3, 3), "U": np.ones((3, 1)), "R": np.ones((1, 3)), "S": np.zeros((1, 3))}
     np.savez(tmp_path / "net.npz", **arrays)
+    save_file(switches(), tmp_path / "switches.safetensors")
     (tmp_path / "settings.toml").write_text('units = 8\nlr = 0.05\n[t]\nstart = "pulse"\nbits = 1\n')
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -39,6 +39,41 @@ def test_identity(family, to, dtype, network, tmp_path):
 
 
 @pytest.mark.parametrize("to", KINDS)
+@pytest.mark.parametrize("family", ["vanilla", "leaky", "current"])
+@pytest.mark.parametrize("constants", [{"recurrent": "cayley"}, {"recurrent": "cayley", "bias": False, "gamma": 3.0}])
+def test_identity_of_cayley_networks(family, to, constants, network, tmp_path):
+    net = network(family, **constants)
+    assert_same(import_network(export_network(net, to, tmp_path / "out")[0]), net)
+    [path] = export_network(replace(net, initial={}), to, tmp_path / "alone")
+    assert_same(import_network(path), replace(net, initial={}))
+
+
+@pytest.mark.parametrize("to", KINDS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_identity_of_networks_that_have_no_biases(family, to, network, tmp_path):
+    net = network(family, bias=False)
+    assert not [name for name in net.weights if name.endswith("bias")]
+    assert_same(import_network(export_network(net, to, tmp_path)[0]), net)
+
+
+def test_an_edited_cayley_matrix_is_a_dense_one(network, tmp_path):
+    """What it was made of no longer makes it."""
+    net = replace(network("leaky", recurrent="cayley"), initial={})
+    [path] = export_network(net, "npz", tmp_path)
+    with np.load(path) as file:
+        arrays = dict(file)
+    arrays["recurrent.weight"] = 2 * arrays["recurrent.weight"]
+    np.savez(path, **arrays)
+    edited = import_network(path)
+    assert edited.architecture.recurrent == "dense"
+    assert edited.weights.keys() == {name for name in net.weights if not name.startswith("recurrent.")} | {
+        "recurrent.weight",
+        "recurrent.bias",
+    }
+    assert np.array_equal(edited.weights["recurrent.weight"], 2 * net.weights["recurrent.weight"])
+
+
+@pytest.mark.parametrize("to", KINDS)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_identity_without_optional_tensors(family, to, network, tmp_path):
     net = network(family)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rnnkit.architectures import FAMILIES, Architecture
+from rnnkit.architectures import CAYLEY_TENSORS, FAMILIES, Architecture
 from rnnkit.errors import InputError
 from rnnkit.models.initialisation import default_initialisation, draw_weights
 
@@ -47,6 +47,66 @@ def test_lowrank_entries_are_of_order_one() -> None:
     assert weights["recurrent.right"].std() == pytest.approx(1, rel=0.1)
 
 
+def _recurrent(kind: str, units: int, seed: int, **more: object) -> np.ndarray:
+    shape = Architecture(family="vanilla", units=units, inputs=2, outputs=1, **more)  # type: ignore[arg-type]
+    return draw_weights(shape, kind, 1.0, np.random.default_rng(seed))["recurrent.weight"].astype(float)
+
+
+def test_orthogonal_is_orthogonal_and_uniform_over_the_group() -> None:
+    """Haar: Q v is uniform on the sphere and the trace has mean 0 and variance 1; QR without signs has neither."""
+    draws = np.stack([_recurrent("orthogonal", 4, seed) for seed in range(3000)])
+    np.testing.assert_allclose(draws @ draws.transpose(0, 2, 1), np.broadcast_to(np.eye(4), draws.shape), atol=1e-6)
+    assert abs(np.linalg.det(draws).mean()) < 4 / np.sqrt(3000)
+    for row in range(4):
+        assert abs(draws[:, row, row].mean()) < 4 * 0.5 / np.sqrt(3000)
+    trace = np.trace(draws, axis1=1, axis2=2)
+    assert abs(trace.mean()) < 4 / np.sqrt(3000)
+    assert trace.var() == pytest.approx(1, abs=4 * np.sqrt(2 / 3000))
+
+
+def test_normal_is_normal_with_eigenvalues_of_the_stated_variance() -> None:
+    draws = [_recurrent("normal", 40, seed) for seed in range(60)]
+    for drawn in draws:
+        assert np.linalg.norm(drawn @ drawn.T - drawn.T @ drawn) < 1e-6 * np.linalg.norm(drawn) ** 2
+    values = np.stack([np.linalg.eigvals(drawn) for drawn in draws])
+    for part in (values.real, values.imag):
+        # 1200 independent pairs, each seen twice
+        assert (part**2).mean() == pytest.approx(1 / 6, rel=4 * np.sqrt(2 / 1200))
+
+
+def test_cayley_draws_the_paper_s_law() -> None:
+    """A = (U - U^T)/2: entries below the diagonal have the triangular law of half a difference, variance 1/(6 N)."""
+    shape = Architecture(family="vanilla", units=60, inputs=2, outputs=1, recurrent="cayley")
+    held = [draw_weights(shape, "cayley", 1.0, np.random.default_rng(seed)) for seed in range(5)]
+    skew = np.concatenate([one["recurrent.skew"] for one in held])
+    assert abs(skew).max() <= 1 / np.sqrt(60)
+    assert skew.var() == pytest.approx(1 / 360, rel=0.05)
+    square = np.concatenate([one["recurrent.real"] ** 2 + one["recurrent.imaginary"] ** 2 for one in held])
+    # |lambda|^2 of a matrix with entries of variance 1/(3 N): uniform in the disc of radius .58, mean 1/6
+    assert square.mean() == pytest.approx(1 / 6, rel=0.1)
+    for one in held:
+        matrix = one["recurrent.weight"].astype(float)
+        values = np.sort_complex(np.linalg.eigvals(matrix))
+        expected = one["recurrent.real"] + 1j * one["recurrent.imaginary"]
+        np.testing.assert_allclose(values, np.sort_complex(np.concatenate([expected, expected.conj()])), atol=1e-5)
+
+
+def test_the_rest_of_a_square_draw_is_uniform() -> None:
+    shape = Architecture(family="leaky", units=50, inputs=40, outputs=30, rate=0.5, recurrent="cayley")
+    drawn = draw_weights(shape, "cayley", 1.0, np.random.default_rng(0))
+    for name in set(drawn) - {"recurrent.weight", *CAYLEY_TENSORS}:
+        assert 0.8 / np.sqrt(50) < abs(drawn[name]).max() <= 1 / np.sqrt(50), name
+
+
+def test_no_biases_are_drawn_for_a_network_without() -> None:
+    for family in FAMILIES:
+        shape = Architecture(
+            family=family, units=6, inputs=2, outputs=1, rank=1 if family == "lowrank" else 0, bias=False
+        )
+        drawn = draw_weights(shape, default_initialisation(family), 1.0, np.random.default_rng(0))
+        assert not [name for name in drawn if name.endswith("bias")]
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_draws_all_its_tensors(family: str) -> None:
     shape = architecture(family)
@@ -65,7 +125,13 @@ def test_every_family_draws_all_its_tensors(family: str) -> None:
         ("vanilla", "uniform", 2.0),
         ("vanilla", "gaussian", -1.0),
         ("vanilla", "gaussian", float("nan")),
-        ("vanilla", "orthogonal", 1.0),
+        ("vanilla", "orthogonl", 1.0),
+        ("vanilla", "orthogonal", 2.0),
+        ("vanilla", "cayley", 1.0),
+        ("gru", "orthogonal", 1.0),
+        ("lstm", "normal", 1.0),
+        ("mup", "orthogonal", 1.0),
+        ("lowrank", "normal", 1.0),
     ],
 )
 def test_refuses_what_does_not_fit(family: str, kind: str, gain: float) -> None:
@@ -84,6 +150,11 @@ def test_architecture_refuses_nonsense() -> None:
         {"rank": 1},
         {"family": "lowrank"},
         {"family": "gru", "nonlinearity": "relu"},
+        {"recurrent": "kayley"},
+        {"recurrent": "cayley", "units": 5},
+        {"recurrent": "cayley", "family": "mup"},
+        {"recurrent": "cayley", "family": "gru"},
+        {"recurrent": "cayley", "family": "lowrank", "rank": 1},
     ):
         with pytest.raises(InputError):
             Architecture(**({"family": "vanilla", "units": 4, "inputs": 1, "outputs": 1} | wrong))  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 import torch
@@ -14,7 +15,10 @@ from numpy.typing import NDArray
 
 from rnnkit.checkpoints import Checkpoint
 from rnnkit.interop import import_network, network_names, read_tensors
+from rnnkit.models import make_model
+from rnnkit.models.ensembles import stack_weights
 from rnnkit.stages.compare import compare
+from rnnkit.stages.fixedpoints import fixedpoints
 from rnnkit.stages.rollout import rollout, summary
 from rnnkit.tasks import make_task, task_parameters
 
@@ -109,6 +113,58 @@ def test_rollout_agrees_with_the_continuous_time_equations(name: str) -> None:
     np.testing.assert_allclose(_columns(tables, "hidden", 4), np.stack(hidden, 1), atol=1e-6 * scale)
     scale = max(1.0, float(np.abs(outputs).max()))
     np.testing.assert_allclose(_columns(tables, "output", 4), np.stack(outputs, 1), atol=1e-6 * scale)
+
+
+@pytest.mark.parametrize(
+    ("folder", "counts"),
+    [
+        ("delayed_discrimination/vanilla_20", [1, 5, 7, 1]),
+        ("delayed_discrimination/vanilla_40", [3, 7, 1, 1]),
+        ("interval_reproduction/gru_20", [1, 1]),
+        ("interval_reproduction/lstm_20", [3, 1]),
+    ],
+)
+def test_fixed_points_are_proven_and_add_up(folder: str, counts: list[int]) -> None:
+    paths = sorted((EXTERNAL / folder).glob("*/weights.pt"))
+    networks = [import_network(path, name=name) for path, name in zip(paths, network_names(paths), strict=True)]
+    points, covered = _fixed_points(networks, 256)
+    assert points.groupby("network", sort=False).size().tolist() == counts
+    assert (covered["index_sum"] == 1).all()
+    _hold(networks, points)
+
+
+@pytest.mark.parametrize(("name", "count"), [("mante_fr_fig1", 7), ("rdm_lr_fig2", 3), ("romo_rank2_500", 3)])
+def test_fixed_points_of_continuous_time_networks_are_proven(name: str, count: int) -> None:
+    network = import_network(EXTERNAL / "continuous_time" / f"{name}.pt", alpha=0.2)
+    points, covered = _fixed_points([network], 32)
+    assert len(points) == count
+    assert covered["index_sum"].tolist() == [1]
+    _hold([network], points[:3])
+
+
+def _fixed_points(networks: Sequence[Checkpoint], starts: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    parts = zip(*fixedpoints(networks, starts=starts), strict=True)
+    points, covered = (pa.concat_tables(held).to_pandas() for held in parts)
+    return points, covered[covered["starts_from"] == "all"]
+
+
+def _hold(networks: Sequence[Checkpoint], points: pd.DataFrame) -> None:
+    """Certified, still to rounding, and with the eigenvalues of finite differences of the model's own step."""
+    assert points["certified"].all()
+    assert points["stability_certified"].all()
+    assert (points["speed"] < 1e-24).all()
+    models = {network.name: network for network in networks}
+    for row in points.to_dict("records"):
+        network = models[row["network"]]
+        model, weights = make_model(network.architecture), stack_weights([network], torch.device("cpu"))
+        x, step = torch.from_numpy(np.array(row["state"])), 1e-5
+        either = torch.cat([x + step * torch.eye(len(x)).double(), x - step * torch.eye(len(x)).double()])[None]
+        after = model.step(weights, either, torch.zeros(1, 2 * len(x), network.architecture.inputs).double())[0]
+        slopes = ((after[: len(x)] - after[len(x) :]) / (2 * step)).T.numpy()
+        found = np.array([complex(z["re"], z["im"]) for z in row["eigenvalues"]])
+        near = np.abs(np.linalg.eigvals(slopes)[:, None] - found).min(0)
+        # Small eigenvalues of non-normal Jacobians are ill-conditioned; those that decide are not.
+        assert near[np.abs(found) > 0.5].max(initial=0.0) < 1e-6
 
 
 def test_compare_gives_a_table_of_all_pairs() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import fields
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from rnnkit.errors import InputError
 from rnnkit.random_streams import stream
-from rnnkit.tasks import TASKS, describe, make_task, task_class, task_names, task_parameters
+from rnnkit.tasks import PRESETS, TASKS, describe, make_task, task_class, task_names, task_parameters
 from rnnkit.tasks.base import Preset
 
 # Another value of every parameter, with what else has to be given for it to be allowed.
@@ -35,7 +36,10 @@ OTHERS = {
     },
     "sine": {
         "channels": 2, "steps": 50, "dt": 0.005, "frequencies": 10, "frequency_min": 2, "frequency_max": 20,
+        "cue": "share", "first": 1,
     },
+    "copy": {"symbols": 5, "channels": 3, "lags": 30},
+    "context-integration": {"steps": 30, "drift": 0.2, "noise": 0.0, "scale": 24},
     "path-integration": {
         "dimensions": 3, "channels": 2, "steps": 50, "max_speed": 0.5, "direction_std": 0.1,
         "speed_std": 0.2, "noise_std": 0.0, "mean_stop": 10, "mean_go": 20, "box": 8, "unit": 1,
@@ -60,7 +64,7 @@ def test_every_task_is_registered_under_its_name():
         assert task_class(name).name == name
         assert make_task(name).name == name
         assert task_class(name).summary
-        assert "app" in task_class(name).source
+        assert re.search("app|section", task_class(name).source)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +85,26 @@ def test_every_task_is_registered_under_its_name():
 def test_presets_are_the_paper_s(name, preset):
     assert task_class(name).preset == preset
     assert (preset.steps_per_epoch, preset.patience) == (128, 3)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_are_their_tasks_with_other_defaults(name):
+    preset = PRESETS[name]
+    task = make_task(name)
+    assert task == make_task(preset.task, preset.parameters)
+    assert task_class(name) is task_class(preset.task)
+    for key, value in OTHERS[preset.task].items():
+        assert make_task(name, {key: value}) == make_task(preset.task, {**preset.parameters, key: value})
+
+
+def test_the_schur_tasks_are_those_of_the_paper():
+    assert task_parameters(make_task("schur/flipflop")) | {"probability": 0} == {
+        "bits": 3, "steps": 25, "start": "zero", "probability": 0,
+    }  # fmt: skip
+    assert (make_task("schur/sine").inputs, make_task("schur/sine").length) == (1, 50)
+    context, copy = make_task("schur/context-integration"), make_task("schur/copy")
+    assert (context.inputs, context.outputs, context.length) == (4, 1, 48)
+    assert (copy.symbols, copy.channels, copy.lags) == (8, 8, 24)
 
 
 def test_another_value_is_listed_for_every_parameter():

@@ -78,6 +78,24 @@ def test_out_of_distribution_carries_the_same_sines_on():
     np.testing.assert_array_equal(long.inputs[:, :, :30], short.inputs)
 
 
+def test_a_continuous_range_and_a_cue_of_one_sign():
+    """The setting of paper "schur": f uniform in [1, 3] cycles of 50 steps, input f/3, target sin(2 pi f t/50)."""
+    task = Sine(steps=50, dt=0.02, frequencies=0, frequency_min=1, frequency_max=3, cue="share", first=1, channels=2)
+    trials = task.sample([stream(7, "training", 0)], 4000)
+    assert (trials.inputs == trials.inputs[:, :, :1]).all()
+    named = 3 * trials.inputs[0, :, 0].astype(float)
+    assert named.min() >= 1
+    assert named.max() <= 3
+    for quantile in (0.1, 0.5, 0.9):
+        assert abs(np.quantile(named, quantile) - (1 + 2 * quantile)) < 5 / np.sqrt(8000)
+    assert len(np.unique(named)) > 7900
+    for trial in range(5):
+        for channel in range(2):
+            for step in range(50):
+                expected = math.sin(2 * math.pi * named[trial, channel] * (step + 1) / 50)
+                assert abs(trials.targets[0, trial, step, channel] - expected) < 1e-5
+
+
 def test_no_accuracy_is_defined():
     task = Sine(steps=5)
     trials = task.sample([stream(6, "training", 0)], 2)
@@ -90,7 +108,9 @@ def test_no_accuracy_is_defined():
         ({"channels": 0}, "sine parameter 'channels': 0 is not allowed"),
         ({"steps": 0}, "'steps'"),
         ({"dt": 0}, "'dt': 0.0 is not allowed"),
-        ({"frequencies": 0}, "'frequencies'"),
+        ({"frequencies": -1}, "'frequencies'"),
+        ({"cue": "pitch"}, "'cue'.*centred or share"),
+        ({"first": 2}, "'first'.*0 or 1"),
         ({"frequency_min": -1}, "'frequency_min'"),
         ({"frequency_max": 1}, r"'frequency_max'.*more than frequency_min \(1\)"),
         ({"frequency_max": 51}, r"'frequency_max'.*at most 1/\(2 dt\) \(50\)"),

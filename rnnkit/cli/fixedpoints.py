@@ -1,0 +1,171 @@
+"""`rnnkit fixedpoints`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rnnkit.cli.command import provenance
+from rnnkit.cli.options import (
+    Checkpoints,
+    Device,
+    Format,
+    Out,
+    Seed,
+    TaskName,
+    TaskParameters,
+    Threads,
+    parse_parameters,
+)
+from rnnkit.cli.output import check_apart, check_output, write_table
+from rnnkit.cli.talk import progress, talk
+from rnnkit.errors import InputError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NAME = "fixedpoints"
+
+
+def run(
+    checkpoints: Checkpoints,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            metavar="V,V,...",
+            help="Constant input, a number for each channel; zero by default. May be repeated: each is its own system.",
+            show_default=False,
+        ),
+    ] = None,
+    starts: Annotated[
+        int | None,
+        typer.Option(
+            "--starts",
+            metavar="K",
+            help="Searches for each network and input; 512 by default, 500 for descent.",
+            show_default=False,
+        ),
+    ] = None,
+    slow: Annotated[
+        bool, typer.Option("--slow", help="Keep slow points: minima of the speed that are no zero.")
+    ] = False,
+    method: Annotated[
+        str,
+        typer.Option(
+            "--method",
+            metavar="NAME",
+            help="newton, or descent: 1000 steps of gradient descent from states of trials, all ends kept.",
+        ),
+    ] = "newton",
+    coverage: Annotated[
+        Path | None,
+        typer.Option(
+            "--coverage",
+            metavar="FILE",
+            help="Also write how complete each set may be: index sums, and coverage by kind of start.",
+            show_default=False,
+        ),
+    ] = None,
+    task: TaskName = None,
+    parameters: TaskParameters = None,
+    seed: Seed = 0,
+    device: Device = "auto",
+    threads: Threads = None,
+    out: Out = None,
+    form: Format = None,
+) -> int:
+    """Fixed points of networks at a constant input, each with a proof that it is there, and their stability.
+
+    Half the starts are uniform over the states that can be reached, the others lie on trajectories of the task.
+    """
+    target = check_output(out, form)
+    check_apart({"--out": out, "--coverage": coverage}, {})
+    place = None if coverage is None else _coverage_target(coverage)
+    if slow and method == "descent":
+        raise InputError("--slow", "descent keeps slow points as it is", "leave out --slow")
+    constants, chosen = _constants(inputs), parse_parameters(parameters)
+    import pyarrow as pa
+
+    from rnnkit.devices import choose_device, set_threads
+    from rnnkit.interop import load_all
+    from rnnkit.stages.evaluation import TaskChoice
+    from rnnkit.stages.fixedpoints import ASSUMPTIONS
+    from rnnkit.stages.fixedpoints import fixedpoints as stage
+
+    where = choose_device(device)
+    set_threads(threads)
+    loaded = load_all(checkpoints)
+    settings = {"input": constants, "starts": starts, "slow": slow, "method": method, "seed": seed}
+    ran = provenance(**settings, task=task, parameters=chosen, assumptions=ASSUMPTIONS).with_inputs(loaded.paths)
+    covered: list[pa.Table] = []
+    with progress("searches") as bar:
+        parts = stage(
+            loaded.checkpoints,
+            constants,
+            TaskChoice(task, chosen),
+            starts=starts,
+            slow=slow,
+            method=method,
+            seed=seed,
+            device=where,
+            report=bar,
+        )
+
+        def points() -> Iterator[pa.Table]:
+            for part, also in parts:
+                covered.append(also)
+                yield part
+
+        code = write_table("fixedpoints", points(), target, bool(out or form), ran)
+    sets = pa.concat_tables(covered)
+    _warn(sets)
+    if place is None:
+        return code
+    return max(code, write_table("fixedpoint_coverage", [sets], place, True, ran))
+
+
+def _warn(sets: pa.Table) -> None:
+    """Say which networks are proven to have more fixed points than were found."""
+    columns = (sets[name].to_pylist() for name in ("network", "status"))
+    names = list(dict.fromkeys(name for name, status in zip(*columns, strict=True) if status == "incomplete"))
+    if names:
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        talk.say(
+            f"fixed points are missing (their index sum is not 1; try more --starts): {', '.join(names[:3])}{more}"
+        )
+
+
+def _constants(texts: list[str] | None) -> list[tuple[float, ...]] | None:
+    """Read the numbers of each --input.
+
+    Examples
+    --------
+    >>> _constants(["0, 1", "-1,.5"])
+    [(0.0, 1.0), (-1.0, 0.5)]
+    """
+    if not texts:
+        return None
+    found = []
+    for text in texts:
+        try:
+            numbers = tuple(float(part) for part in text.split(","))
+        except ValueError:
+            raise InputError("--input", f"'{text}' is no list of numbers", "for example --input 0,0,1") from None
+        if not all(map(math.isfinite, numbers)):
+            raise InputError("--input", f"'{text}' holds NaN or infinity", "give finite numbers")
+        if numbers in found:
+            raise InputError("--input", f"'{text}' is given twice", "give each input once")
+        found.append(numbers)
+    return found
+
+
+def _coverage_target(coverage: Path) -> tuple[Path | None, str]:
+    """Return the file and format of --coverage, or raise InputError where it cannot be written."""
+    if str(coverage) == "-":
+        raise InputError("--coverage", "is standard output, where the other table goes", "name a file")
+    return check_output(coverage, None, "--coverage")

@@ -1,0 +1,144 @@
+"""From starts to sets of fixed points: search, prove, and search again from the midpoints of what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from rnnkit.numerics.autonomous_maps import AutonomousMap, FloatArray
+from rnnkit.numerics.fixed_point_search import Ends, descend, search
+from rnnkit.numerics.fixed_point_sets import FixedPoints, add_points, midpoints, no_points
+from rnnkit.numerics.krawczyk import certify_many
+from rnnkit.numerics.piecewise_linear import solve_regions
+
+__all__ = ["METHODS", "MIDPOINTS", "Found", "find_points"]
+
+METHODS = ("newton", "descent")
+#: What searches from midpoints are called.
+MIDPOINTS = "midpoints"
+#: Pairs whose midpoints are searched from in a round, and rounds at most.
+_PAIRS, _ROUNDS = 400, 3
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the searches of one network came to.
+
+    Attributes
+    ----------
+    points : FixedPoints
+        With an entry of `reached` for every search that ended on a zero, in the order of the searches.
+    ends : Ends
+        Without the axis of networks: (searches, ...).
+    kind : (searches,) str
+        What each started from.
+    """
+
+    points: FixedPoints
+    ends: Ends
+    kind: NDArray[np.str_]
+
+    def arrivals(self, kind: str) -> NDArray[np.int64]:
+        """Return the points that the searches of a kind ended on, one entry a search that ended on one."""
+        reached: NDArray[np.int64] = self.points.reached[self.kind[self.ends.still] == kind]
+        return reached
+
+
+def find_points(
+    system: AutonomousMap,
+    starts: FloatArray,
+    kind: NDArray[np.str_],
+    generator: Callable[[], np.random.Generator],
+    method: str = "newton",
+    device: torch.device | None = None,
+    report: Callable[[int], None] = lambda _: None,
+) -> list[Found]:
+    """Search from the starts of every network, then from midpoints, until nothing new is found.
+
+    Starts of piecewise-linear networks are first led from region to region, which ends on exact solutions. Starts
+    that are not finite are left out.
+
+    Parameters
+    ----------
+    system : AutonomousMap
+    starts : (networks, starts, size) float64
+    kind : (starts,) str
+        What each start is.
+    generator : callable
+        A new generator, the same at every call: it draws the midpoints where there are too many.
+    method : str
+        `newton`, or `descent`, which looks at no midpoints.
+    device : torch.device, optional
+    report : callable
+        Told how many starts have been searched from, block by block.
+
+    Examples
+    --------
+    Four of the nine points of two switches are found; their midpoints lead to all:
+
+    >>> weight, none = 2 * np.eye(2)[None], np.zeros((1, 2))
+    >>> switches = AutonomousMap("outer", "tanh", 0.0, 1.0, weight, none, none)
+    >>> starts = np.array([[[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0], [-1.0, -1.0]]])
+    >>> (found,) = find_points(switches, starts, np.array(["corner"] * 4), lambda: np.random.default_rng(0))
+    >>> len(found.points), found.arrivals("corner").tolist()
+    (9, [0, 1, 2, 3])
+    """
+    seek = partial(search if method == "newton" else descend, system, device=device)
+    exact = method == "newton" and system.form in ("outer", "inner") and system.nonlinearity != "tanh"
+    wanted = np.asarray(np.isfinite(starts).all(2))
+    every = range(system.networks)
+    begun = _solved(system, starts) if exact else starts
+    ends = seek(np.where(wanted[..., None], begun, 0.0), wanted, report=report)
+    parts = [[_part(ends, k, wanted)] for k in every]
+    kinds = [[kind[wanted[k]]] for k in every]
+    points = [_extended(system, k, no_points(system.size), parts[k][0]) for k in every]
+    fresh = [np.ones(len(held), dtype=bool) for held in points]
+    for _ in range(_ROUNDS if method == "newton" else 0):
+        middles = [midpoints(points[k].states, fresh[k], _PAIRS, generator()) for k in every]
+        if not any(map(len, middles)):
+            break
+        starts, wanted = _padded(middles)
+        ends = seek(_solved(system, starts) if exact else starts, wanted)
+        for k in every:
+            parts[k].append(_part(ends, k, wanted))
+            kinds[k].append(np.full(len(middles[k]), MIDPOINTS))
+            before = len(points[k])
+            points[k] = _extended(system, k, points[k], parts[k][-1])
+            fresh[k] = np.arange(len(points[k])) >= before
+    return [Found(points[k], _joined(parts[k]), np.concatenate(kinds[k])) for k in every]
+
+
+def _solved(system: AutonomousMap, starts: FloatArray) -> FloatArray:
+    """Put exact solutions in the place of the starts that lead to one."""
+    begun = starts.copy()
+    for k in range(system.networks):
+        walks = solve_regions(system, k, starts[k])
+        led = walks.reached >= 0
+        begun[k, led] = walks.points[walks.reached[led]]
+    return begun
+
+
+def _part(ends: Ends, k: int, wanted: NDArray[np.bool_]) -> Ends:
+    """Return the ends of one network's own starts."""
+    return Ends(*(held[k][wanted[k]] for held in (ends.states, ends.speed, ends.gradient, ends.kink)))
+
+
+def _joined(parts: Sequence[Ends]) -> Ends:
+    fields = [(part.states, part.speed, part.gradient, part.kink) for part in parts]
+    return Ends(*(np.concatenate(held) for held in zip(*fields, strict=True)))
+
+
+def _extended(system: AutonomousMap, k: int, known: FixedPoints, ends: Ends) -> FixedPoints:
+    return add_points(known, ends.states[ends.still], lambda points: certify_many(system, k, points))
+
+
+def _padded(states: Sequence[FloatArray]) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Return ragged states as one array, (networks, most, size), and which of it is meant."""
+    most = max(map(len, states))
+    padded = np.stack([np.pad(held, ((0, most - len(held)), (0, 0))) for held in states])
+    return padded, np.arange(most) < np.array([[len(held)] for held in states])

@@ -1,0 +1,53 @@
+"""Every table's columns, types, units and keys, declared once.
+
+Writers build from these, readers check them, the documentation prints them. Needs no pyarrow.
+"""
+
+from __future__ import annotations
+
+from rnnkit.errors import unknown_name
+from rnnkit.schemas.columns import Column, Schema
+from rnnkit.schemas.comparing import COMPARISONS, DEGENERACY, EMBEDDING, SENSITIVITY
+from rnnkit.schemas.dynamics import ABLATION_CONTROLS, ABLATIONS, FIXED_POINT_COVERAGE, FIXED_POINTS, SCHUR
+from rnnkit.schemas.learning import FEATURE_LEARNING, MEMORY_DEMAND
+from rnnkit.schemas.runs import INFO, ROLLOUT, SAMPLE, SUMMARY, TRAINING
+
+__all__ = ["LEVELS", "SCHEMAS", "Column", "Schema", "get_schema"]
+
+#: What a number in a `degeneracy` table is about.
+LEVELS = ("dynamics", "weights", "representation", "behaviour")
+
+SCHEMAS: dict[str, Schema] = {
+    schema.name: schema
+    for schema in (
+        TRAINING,
+        SAMPLE,
+        ROLLOUT,
+        SUMMARY,
+        COMPARISONS,
+        SENSITIVITY,
+        DEGENERACY,
+        EMBEDDING,
+        FIXED_POINTS,
+        FIXED_POINT_COVERAGE,
+        ABLATIONS,
+        ABLATION_CONTROLS,
+        SCHUR,
+        FEATURE_LEARNING,
+        MEMORY_DEMAND,
+        INFO,
+    )
+}
+
+
+def get_schema(name: str) -> Schema:
+    """Return the schema of that name.
+
+    Examples
+    --------
+    >>> get_schema("comparisons").key
+    ('a', 'b', 'metric')
+    """
+    if name not in SCHEMAS:
+        raise unknown_name("schema", name, SCHEMAS, "table")
+    return SCHEMAS[name]

@@ -1,0 +1,74 @@
+"""Tables of what training changed, and of what tasks ask for."""
+
+from __future__ import annotations
+
+from rnnkit.schemas.columns import NETWORK, STATUS, Column, Schema
+
+__all__ = ["FEATURE_LEARNING", "MEMORY_DEMAND"]
+
+FEATURE_LEARNING = Schema(
+    "feature_learning",
+    1,
+    "How far weights, tangent kernel and representation of a network moved in training.",
+    ("network",),
+    (
+        NETWORK,
+        Column(
+            "weight_change_norm",
+            "float64",
+            "weight units",
+            "norm of the change of the recurrent weights that act, divided by their number",
+            True,
+        ),
+        Column("weight_change_norm_relative", "float64", "share", "that norm over the norm before training", True),
+        Column("weight_change_norm_absolute", "float64", "weight units", "that norm itself", True),
+        Column("kernel_alignment", "float64", "from 0 to 1", "of the tangent kernels after training and before", True),
+        Column("representation_alignment", "float64", "from 0 to 1", "of the states after training and before", True),
+        Column("input_change_norm", "float64", "weight units", "as weight_change_norm, of the input weights", True),
+        Column("input_change_norm_relative", "float64", "share", "likewise", True),
+        Column("input_change_norm_absolute", "float64", "weight units", "likewise", True),
+        Column(
+            "readout_change_norm",
+            "float64",
+            "weight units",
+            "as weight_change_norm, of the readout weights that act (1/N, 1/gamma)",
+            True,
+        ),
+        Column("readout_change_norm_relative", "float64", "share", "likewise", True),
+        Column("readout_change_norm_absolute", "float64", "weight units", "likewise", True),
+        Column("parameters", "string", "", "what the kernel is by: `recurrent` or `all`"),
+        Column("centred", "bool", "", "the representations were centred"),
+        STATUS,
+    ),
+    extra_keys=True,
+)
+
+MEMORY_DEMAND = Schema(
+    "memory_demand",
+    1,
+    "How well the next target can be predicted from histories of several lengths, and which length is enough.",
+    ("task", "history"),
+    (
+        Column("task", "string", "", "task name"),
+        Column("history", "int64", "steps", "length of the history that the predictors see"),
+        Column(
+            "mse", "float64", "squared target units", "on held-out trials: mean over steps, outputs and seeds", True
+        ),
+        Column("ci_low", "float64", "as mse", "lower end of its 95 % interval over trials and seeds", True),
+        Column("ci_high", "float64", "as mse", "its upper end", True),
+        Column("mse_relative", "float64", "share", "mse over the variance of the target", True),
+        Column("h_star", "int64", "steps", "the task's memory demand: shortest history on the plateau", True),
+        Column("h_star_low", "int64", "steps", "lower end of its 95 % interval", True),
+        Column("h_star_high", "int64", "steps", "its upper end", True),
+        Column("h_star_share", "float64", "share", "of bootstrap draws that end at this history", True),
+        Column("seed_sd", "float64", "as mse", "standard deviation over seeds", True),
+        Column("seeds", "int64", "", "predictors trained, each from other weights and on other samples"),
+        Column("trials", "int64", "trials", "held out"),
+        Column("inputs_until", "string", "", "the last input seen: `t`, that of the step predicted, or `t-1`"),
+        Column(
+            "outputs", "string", "", "earlier targets seen: as many as inputs (`window`), the `previous`, or `none`"
+        ),
+        Column("task_parameters", "string", "JSON", "of the task"),
+        STATUS,
+    ),
+)

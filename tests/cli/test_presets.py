@@ -1,0 +1,60 @@
+"""Presets on the command line: listed, described, and a task's name wherever one is asked for."""
+
+from rnnkit.checkpoints import load_native
+from rnnkit.tasks import PRESETS, make_task, task_parameters
+from tests.conftest import run_cli
+
+SMALL = ["--units", 8, "--batch", 4, "--epochs", 1, "--steps-per-epoch", 2, "--validation-trials", 4]
+
+
+def test_the_list_names_every_preset_and_its_task():
+    lines = run_cli("tasks").out.decode().splitlines()
+    for name, preset in PRESETS.items():
+        [line] = [line for line in lines if line.split()[0] == name]
+        assert f"preset of {preset.task}" in line
+
+
+def test_a_preset_is_described_with_its_own_values():
+    plain, preset = (run_cli("tasks", name).out.decode() for name in ("flipflop", "schur/flipflop"))
+    assert "probability=0.3 " in plain
+    assert "probability=0.05 " in preset
+    assert "init orthogonal" in preset
+    assert "batch 256" in plain
+    assert "batch 64" in preset
+
+
+def test_trained_networks_are_their_task_s(tmp_path):
+    for name, preset in PRESETS.items():
+        assert run_cli("train", name, *SMALL, "--seeds", 0, "-o", tmp_path / preset.task, "-q").code == 0
+        network = load_native(tmp_path / preset.task / f"{preset.task}-vanilla-n8-s0.safetensors")
+        assert network.task == preset.task
+        assert network.task_parameters == task_parameters(make_task(name))
+        assert not network.architecture.bias
+        start = network.initial["recurrent.weight"].astype(float)
+        assert abs(start @ start.T - [[i == j for j in range(8)] for i in range(8)]).max() < 1e-6
+        summary = run_cli("rollout", tmp_path / preset.task, "--summary", "--trials", 3).table().to_pylist()
+        named = run_cli("rollout", tmp_path / preset.task, "--summary", "--trials", 3, "--task", name).table()
+        assert named.to_pylist() == summary
+
+
+def test_the_command_line_goes_before_a_preset(tmp_path):
+    line = ["train", "schur/copy", *SMALL, "-t", "lags=5", "--bias", "--init", "default", "--seeds", 0]
+    assert run_cli(*line, "-o", tmp_path, "-q").code == 0
+    network = load_native(tmp_path / "copy-vanilla-n8-s0.safetensors")
+    assert network.task_parameters["lags"] == 5
+    assert "recurrent.bias" in network.weights
+    assert network.training["init"] == "uniform"
+
+
+def test_a_configuration_file_may_say_no_bias(tmp_path):
+    (tmp_path / "c.toml").write_text('bias = false\nrecurrent = "cayley"\n')
+    line = ["train", "copy", *SMALL, "--seeds", 0, "--config", tmp_path / "c.toml", "-o", tmp_path / "out", "-q"]
+    assert run_cli(*line).code == 0
+    network = load_native(tmp_path / "out" / "copy-vanilla-n8-s0.safetensors")
+    assert (network.architecture.bias, network.architecture.recurrent) == (False, "cayley")
+
+
+def test_presets_are_drawn_from():
+    drawn = run_cli("sample", "schur/flipflop", "--trials", 2).table()
+    assert drawn.num_rows == 50
+    assert drawn.equals(run_cli("sample", "flipflop", "-t", "probability=.05", "-t", "steps=25", "--trials", 2).table())
