@@ -30,8 +30,10 @@ from rnnkit.numerics.threads import one_thread
 
 __all__ = ["FIXED_SPEED", "SLOW_GRADIENT", "Ends", "descend", "search"]
 
-#: A speed below this is a zero of G to rounding; it proves nothing.
+#: A speed below this is a zero of G to rounding; it proves nothing. Of states far from 1, see :attr:`Ends.still`.
 FIXED_SPEED = 1e-24
+#: Rounding of an element of G, as a share of the largest of the state: 32 u.
+_ROUNDING = 2.0**-48
 #: Below this the gradient of the speed counts as zero.
 SLOW_GRADIENT = 1e-6
 #: Below this distance from a kink, as a share of the inputs, a search that got stuck got stuck on it.
@@ -62,17 +64,24 @@ class Ends:
         Norm of the gradient of the speed there.
     kink : (networks, starts) bool
         The search got stuck where a relu unit has its kink.
+    unbounded : bool
+        States have no common scale (relu, identity): rounding is then judged beside their size.
     """
 
     states: FloatArray
     speed: FloatArray
     gradient: FloatArray
     kink: NDArray[np.bool_]
+    unbounded: bool = False
 
     @property
     def still(self) -> NDArray[np.bool_]:
-        """Zeros of G to rounding."""
-        return self.speed < FIXED_SPEED
+        """Zeros of G to rounding: a speed below FIXED_SPEED, or below that of 32 u of the largest state a unit."""
+        if not self.unbounded:
+            return self.speed < FIXED_SPEED
+        with np.errstate(over="ignore", invalid="ignore"):
+            rounding = _ROUNDING * np.abs(self.states).max(-1, initial=0.0)
+            return self.speed < np.maximum(FIXED_SPEED, 0.5 * self.states.shape[-1] * rounding**2)
 
     @property
     def slow(self) -> NDArray[np.bool_]:
@@ -157,7 +166,13 @@ def _run(
     device = device or torch.device("cpu")
     shape = starts.shape[:2]
     wanted = np.ones(shape, dtype=bool) if wanted is None else wanted
-    ends = Ends(starts.copy(), np.full(shape, np.inf), np.full(shape, np.inf), np.zeros(shape, dtype=bool))
+    ends = Ends(
+        starts.copy(),
+        np.full(shape, np.inf),
+        np.full(shape, np.inf),
+        np.zeros(shape, dtype=bool),
+        system.nonlinearity != "tanh",
+    )
     tensors = system.tensors if device.type == "cpu" else TensorMap(system, device)
     with torch.inference_mode(), one_thread():
         for networks, part in _blocks(shape[0], shape[1], system.size, device):

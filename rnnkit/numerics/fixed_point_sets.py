@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnkit.numerics.autonomous_maps import FloatArray
+from rnnkit.numerics.intervals import raised
 from rnnkit.numerics.krawczyk import Certificates
 
 __all__ = [
@@ -156,7 +157,8 @@ def _add(found: FixedPoints, proofs: Certificates, k: int) -> tuple[FixedPoints,
     distance = np.abs(found.states - state).max(-1, initial=0.0)
     # Comparisons with the NaN radii of points without a certificate are false.
     if certified:
-        same = (distance + radius <= found.unique_radius) | (distance + found.radius <= unique)
+        # Rounded up, a difference and a sum. One rounding a side cannot turn `distance > radius + radius` round.
+        same = (raised(distance + radius, 2) <= found.unique_radius) | (raised(distance + found.radius, 2) <= unique)
         unclear = found.certified & ~same & ~(distance > radius + found.radius)
     else:
         same = (distance <= found.unique_radius) | (~found.certified & (distance <= MERGE))

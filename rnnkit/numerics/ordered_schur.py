@@ -146,8 +146,9 @@ def shuffled_sectors(schur: OrderedSchur, leading: int, rng: np.random.Generator
 def separation(schur: OrderedSchur, leading: int) -> float:
     """Return how well the first rows' eigenvalues are set apart from the others: sep(T_11, T_22).
 
-    The smallest singular value of X -> T_11 X - X T_22, as LAPACK's `dtrsen` estimates it. A change E of the matrix
-    turns the leading invariant subspace by at most about 2 norm(E) / sep (Stewart 1973). NaN when a sector is empty.
+    One over the 1-norm of the inverse of X -> T_11 X - X T_22, as LAPACK's `dtrsen` estimates it: within a factor
+    sqrt(k (N - k)) of the smallest singular value, on either side. A change E of the matrix turns the leading
+    invariant subspace by about 2 norm(E) / sep (Stewart 1973), an estimate and no bound. NaN when a sector is empty.
 
     Parameters
     ----------
@@ -188,7 +189,7 @@ def _eigenvalues(t: Floats, starts: Integers, sizes: Integers) -> tuple[NDArray[
 
 
 def _sorted(t: Floats, q: Floats) -> tuple[Floats, Floats, int]:
-    """Bring the blocks into order: insertion, then adjacent swaps if a move was refused."""
+    """Bring the blocks into order: insertion, then adjacent swaps if a move was refused or a pair split."""
     refused = place = 0
     while True:
         # Scanned anew each time: a swap can split a pair of nearly real eigenvalues into two blocks.
@@ -203,7 +204,12 @@ def _sorted(t: Floats, q: Floats) -> tuple[Floats, Floats, int]:
             t, q, info = lapack.dtrexc(t, q, starts[chosen] + 1, starts[place] + 1, overwrite_a=1, overwrite_q=1)
             refused += info != 0
         place += 1
-    return _bubbled(t, q) if refused else (t, q, 0)
+    # A pair that split when it was already in place leaves its two halves in either order.
+    starts, sizes = _blocks(t)
+    _, moduli = _eigenvalues(t, starts, sizes)
+    if refused or (np.diff(moduli) > _TIE * moduli.max()).any():
+        return _bubbled(t, q)
+    return t, q, 0
 
 
 def _bubbled(t: Floats, q: Floats) -> tuple[Floats, Floats, int]:

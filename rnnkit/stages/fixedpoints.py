@@ -136,7 +136,8 @@ def _tables(network: Checkpoint, points: list[Row], covered: list[Row]) -> tuple
     for row in covered:
         row["network"] = network.name
         if row["starts_from"] == "all" and row["points"]:
-            row["stable"] = sum(p["system"] == row["system"] and bool(p.get("stable")) for p in points)
+            fixed = [p for p in points if p["system"] == row["system"] and p["kind"] == "fixed"]
+            row["stable"] = sum(p["stable"] for p in fixed)
     return build("fixedpoints", points), build("fixedpoint_coverage", covered)
 
 

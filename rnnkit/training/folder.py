@@ -149,7 +149,10 @@ class TrainingFolder:
             return
         if (existing or plan_file.exists()) and not overwrite:
             what = f"holds '{existing[0].name}' already" if existing else "holds an interrupted run"
-            raise FileError(str(path), what, "add --resume or --overwrite, or choose another folder")
+            how = "add --resume or --overwrite, or choose another folder"
+            if resume:  # it is a finished run of some of these networks
+                how = "train the others into a folder of their own, or --overwrite"
+            raise FileError(str(path), what, how)
         if self._state.exists():
             shutil.rmtree(self._state)
         for plan in existing:

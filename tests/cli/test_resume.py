@@ -143,3 +143,7 @@ def test_resuming_what_is_complete_or_not_begun(tmp_path):
     assert again.code == 0
     assert "nothing to resume, all 2 networks are there" in again.err
     assert result(tmp_path / "out") == before
+    more = run_cli(*["0:3" if word == "0:2" else word for word in line])
+    assert more.code == 2
+    assert "holds" in more.err
+    assert "a folder of their own" in more.err

@@ -8,7 +8,7 @@ import torch
 
 from rnnkit.numerics import fixed_point_search
 from rnnkit.numerics.autonomous_maps import FORMS, AutonomousMap
-from rnnkit.numerics.fixed_point_search import FIXED_SPEED, SLOW_GRADIENT, descend, search
+from rnnkit.numerics.fixed_point_search import FIXED_SPEED, SLOW_GRADIENT, Ends, descend, search
 
 KINDS = [(form, "tanh") for form in FORMS] + [("outer", "relu"), ("inner", "relu"), ("inner", "identity")]
 
@@ -140,3 +140,17 @@ def test_states_that_overflow_are_no_ends() -> None:
     assert np.isinf(ends.speed[0, 0])
     assert not ends.slow.any()
     assert not ends.still.any()
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e4, 1e6])
+@pytest.mark.parametrize("phi", ["relu", "identity"])
+def test_rounding_is_judged_beside_the_size_of_the_state(phi: str, scale: float) -> None:
+    draw = np.random.default_rng(0)
+    recurrent, drive = 0.5 * draw.normal(size=(1, 64, 64)) / 8, scale * draw.normal(size=(1, 64))
+    system = AutonomousMap("outer", phi, 0.0, 1.0, recurrent, drive, np.zeros((1, 64)))
+    ends = search(system, scale * draw.normal(size=(1, 8, 64)))
+    assert ends.still.all()
+    assert not ends.slow.any()
+    moved = ends.states * (1 + 1e-9)
+    speed = 0.5 * ((system.value(moved) - moved) ** 2).sum(-1)
+    assert not Ends(moved, speed, ends.gradient, ends.kink, unbounded=True).still.any()

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rnnkit.numerics import fixed_point_sets
 from rnnkit.numerics.autonomous_maps import AutonomousMap
 from rnnkit.numerics.fixed_point_completion import MIDPOINTS, find_points
 from rnnkit.numerics.fixed_point_sets import (
@@ -162,3 +163,16 @@ def test_good_turing_estimates_the_mass_of_points_not_seen() -> None:
         reached = draw.choice(40, 60, p=shares)
         errors.append(coverage(reached).missing_mass - (1 - shares[np.unique(reached)].sum()))
     assert abs(np.mean(errors)) < 3 * np.std(errors) / 20 + 0.002
+
+
+def test_the_distance_to_a_ball_is_rounded_up() -> None:
+    def proven(points: np.ndarray) -> Certificates:
+        first, ones = points[:, 0] == 0, np.ones(len(points))
+        radius, unique = np.where(first, 1e-18, 1e-17), np.where(first, 0.5, 1e-17)
+        return Certificates(ones > 0, np.full(len(points), "certified"), points, radius, unique, ones.astype(np.int64))
+
+    # 0.5 + 1e-17 is 0.5 in float64, and 1e-17 beyond the ball.
+    found, _ = fixed_point_sets._add(
+        add_points(no_points(1), np.zeros((1, 1)), proven), proven(np.full((1, 1), 0.5)), 0
+    )
+    assert len(found) == 2

@@ -183,3 +183,17 @@ def test_separation_is_the_least_singular_value_of_sylvesters_operator(scale):
 def test_what_has_no_schur_form(bad):
     with pytest.raises(InputError, match="matrix"):
         ordered_schur(bad)
+
+
+@pytest.mark.parametrize("seed", [35, 45, 126, 160, 190, 202, 280, 320])
+def test_a_pair_that_splits_where_it_stands_is_put_in_order(seed):
+    rng = np.random.default_rng(seed)
+    w, first = np.zeros((5, 5)), 0
+    while first < 5:
+        size = min(rng.integers(1, 5), 5 - first)
+        part = slice(first, first + size)
+        w[part, part] = rng.choice([-0.9, -0.5, 0.5, 0.9, 0.3, -0.3]) * np.eye(size) + np.diag(np.ones(size - 1), 1)
+        first += size
+    q = np.linalg.qr(rng.standard_normal((5, 5)))[0]
+    found = ordered_schur(q @ w @ q.T)
+    assert found.violation <= 1e-10 or found.refused

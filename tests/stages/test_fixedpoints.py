@@ -310,3 +310,15 @@ def test_options_that_make_no_sense_are_refused() -> None:
         next(fixedpoints([net], [[0, 0, 1]]))
     with pytest.raises(InputError, match="unknown method 'anneal'"):
         next(fixedpoints([net], method="anneal"))
+
+
+def test_a_stable_slow_point_is_no_stable_fixed_point() -> None:
+    fold = 0.5**0.5
+    held = {"input.weight": 1.0, "recurrent.weight": 2.0, "readout.weight": 1.0}
+    weights = {name: np.full((1, 1), value) for name, value in held.items()}
+    weights["recurrent.bias"] = np.array([-1e-6 - (2 * fold - np.arctanh(fold))])
+    ghost = Checkpoint("ghost", Architecture(family="vanilla", units=1, inputs=1, outputs=1), weights)
+    points, covered = tables([ghost], starts=64, slow=True)
+    assert points["kind"].tolist() == ["fixed", "slow"]
+    assert points["stable"].all()
+    assert covered.loc[0, ["points", "stable"]].tolist() == [1, 1]
