@@ -125,12 +125,18 @@ def _solved(system: AutonomousMap, starts: FloatArray) -> FloatArray:
 
 def _part(ends: Ends, k: int, wanted: NDArray[np.bool_]) -> Ends:
     """Return the ends of one network's own starts."""
-    return Ends(*(held[k][wanted[k]] for held in (ends.states, ends.speed, ends.gradient, ends.kink)), ends.unbounded)
+    here = wanted[k]
+    return Ends(ends.states[k][here], ends.speed[k][here], ends.gradient[k][here], ends.kink[k][here], ends.unbounded)
 
 
 def _joined(parts: Sequence[Ends]) -> Ends:
-    fields = [(part.states, part.speed, part.gradient, part.kink) for part in parts]
-    return Ends(*(np.concatenate(held) for held in zip(*fields, strict=True)), parts[0].unbounded)
+    return Ends(
+        np.concatenate([part.states for part in parts]),
+        np.concatenate([part.speed for part in parts]),
+        np.concatenate([part.gradient for part in parts]),
+        np.concatenate([part.kink for part in parts]),
+        parts[0].unbounded,
+    )
 
 
 def _extended(system: AutonomousMap, k: int, known: FixedPoints, ends: Ends) -> FixedPoints:

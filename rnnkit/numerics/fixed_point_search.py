@@ -81,7 +81,8 @@ class Ends:
             return self.speed < FIXED_SPEED
         with np.errstate(over="ignore", invalid="ignore"):
             rounding = _ROUNDING * np.abs(self.states).max(-1, initial=0.0)
-            return self.speed < np.maximum(FIXED_SPEED, 0.5 * self.states.shape[-1] * rounding**2)
+            least = np.maximum(FIXED_SPEED, 0.5 * self.states.shape[-1] * rounding**2)
+        return np.asarray(self.speed < least)
 
     @property
     def slow(self) -> NDArray[np.bool_]:

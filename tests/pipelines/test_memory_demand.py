@@ -16,7 +16,7 @@ STUDY = Path(__file__).parents[2] / "pipelines" / "memory-demand"
 
 
 def test_every_command_is_real(tmp_path):
-    line = ["make", "-n", "-C", str(STUDY), f"OUT={tmp_path / 'new'}", "HISTORY=1:3", "SEED=5"]
+    line = ["make", "-n", "-C", str(STUDY), f"OUT={tmp_path / 'new'}", "RNNKIT=rnnkit", "HISTORY=1:3", "SEED=5"]
     planned = subprocess.run(line, capture_output=True, text=True, check=True).stdout
     lines = [text.partition("||")[0] for text in planned.splitlines() if text.startswith("rnnkit ")]
     assert len(lines) == 10
