@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,6 +59,8 @@ def clear_unfinished(path: Path) -> None:
 def atomic_path(path: Path) -> Iterator[Path]:
     """Give a temporary name in the same folder; rename it to `path` when the block ends well.
 
+    What is no regular file, such as a device or a named pipe, is written to instead of replaced.
+
     Examples
     --------
     >>> import tempfile
@@ -69,15 +72,20 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     if path.is_dir():
         raise FileError(str(path), "is a folder, not a file", "give a file name")
+    special = path.exists() and not path.is_file()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=None if special else path.parent)
     except OSError as error:
         raise FileError(str(path), f"cannot be written: {error.strerror}", "choose another place") from error
     os.close(handle)
     temporary = Path(name)
     try:
         yield temporary
+        if special:
+            with temporary.open("rb") as whole, path.open("wb") as stream:
+                shutil.copyfileobj(whole, stream)
+            return
         # mkstemp makes private files; give the result the permissions a plain open() would have.
         mask = os.umask(0)
         os.umask(mask)

@@ -1,6 +1,8 @@
 """The error tree, and the one line that it makes."""
 
+import os
 import pickle
+import threading
 
 import pytest
 
@@ -55,3 +57,16 @@ def test_checking_a_target_makes_nothing(tmp_path):
     for target in (tmp_path, tmp_path / "file" / "t.csv"):
         with pytest.raises(FileError):
             check_target(target)
+
+
+def test_a_named_pipe_is_written_to_and_stays(tmp_path):
+    pipe, heard = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: heard.append(pipe.read_bytes()))
+    reader.start()
+    with atomic_path(pipe) as temporary:
+        temporary.write_bytes(b"whole")
+    reader.join()
+    assert heard == [b"whole"]
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]

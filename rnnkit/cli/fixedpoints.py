@@ -123,14 +123,15 @@ def run(
 
         code = write_table("fixedpoints", points(), target, bool(out or form), ran)
     sets = pa.concat_tables(covered)
-    _warn(sets)
+    if _warn(sets):
+        code = 1
     if place is None:
         return code
     return max(code, write_table("fixedpoint_coverage", [sets], place, True, ran))
 
 
-def _warn(sets: pa.Table) -> None:
-    """Say which networks are proven to have more fixed points than were found."""
+def _warn(sets: pa.Table) -> bool:
+    """Say which networks are proven to have more fixed points than were found; return whether there are any."""
     columns = (sets[name].to_pylist() for name in ("network", "status"))
     names = list(dict.fromkeys(name for name, status in zip(*columns, strict=True) if status == "incomplete"))
     if names:
@@ -138,6 +139,7 @@ def _warn(sets: pa.Table) -> None:
         talk.say(
             f"fixed points are missing (their index sum is not 1; try more --starts): {', '.join(names[:3])}{more}"
         )
+    return bool(names)
 
 
 def _constants(texts: list[str] | None) -> list[tuple[float, ...]] | None:

@@ -187,5 +187,5 @@ def write_table(
             sys.stdout.buffer.flush()
     bad = sorted(str(status) for status in statuses - GOOD)
     if bad:
-        talk.say(f"some rows have no number: {', '.join(bad)}")
+        talk.say(f"some rows are flagged: {', '.join(bad)}")
     return 1 if bad else 0

@@ -67,6 +67,7 @@ def run(
         Path | None,
         typer.Option("--save", metavar="DIR", help="Folder for the ablated networks.", show_default=False),
     ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace networks that --save finds there.")] = False,
     task: TaskName = None,
     parameters: TaskParameters = None,
     trials: Annotated[int, typer.Option("--trials", min=1, metavar="B", help="Trials common to all networks.")] = 512,
@@ -86,6 +87,8 @@ def run(
     alphas, kinds, chosen = _shares(alpha), _kinds(control), parse_parameters(parameters)
     if (controls > 0) != (aside[0][0] is not None):
         raise InputError("--controls, --controls-out", "go together", "give a number of draws and a file for them")
+    if overwrite and save is None:
+        raise InputError("--overwrite", "is of the networks that --save writes", "add --save DIR")
     if control != "all" and not controls:
         raise InputError("--control", "chooses among controls", "add --controls N")
     if schur is not None and aside[1][0] is None:
@@ -123,7 +126,7 @@ def run(
             trials=trials,
             seed=seed,
             device=where,
-            keep=None if save is None else _saver(save, loaded, alphas, ran),
+            keep=None if save is None else _saver(save, loaded, alphas, ran, overwrite),
             progress=bar,
         )
     ran = ran.with_inputs(loaded.paths)
@@ -155,19 +158,21 @@ def _kinds(text: str) -> list[str]:
     return list(_CONTROLS) if names == ["all"] else names
 
 
-def _saver(folder: Path, loaded: Loaded, alphas: list[float], ran: Provenance) -> Callable[[int, Checkpoint], None]:
+def _saver(
+    folder: Path, loaded: Loaded, alphas: list[float], ran: Provenance, overwrite: bool
+) -> Callable[[int, Checkpoint], None]:
     """Return what writes an ablated network with its parent's digest; never over a network that was read."""
     from rnnkit.atomic import check_target
     from rnnkit.checkpoints import save_native
     from rnnkit.provenance import file_digest
     from rnnkit.stages.schur_ablate import copy_names
 
-    read = {path.resolve() for path in loaded.paths}
+    if folder.resolve() in {path.resolve().parent for path in loaded.paths}:
+        raise InputError("--save", f"{folder} holds the networks given", "choose another folder for their copies")
     for network in loaded.checkpoints:
         for name in copy_names(network.name, alphas).values():
-            path = folder / f"{name}.safetensors"
-            if path.resolve() in read:
-                raise InputError("--save", f"{path} is one of the networks given", "choose another folder")
+            if not overwrite and (folder / f"{name}.safetensors").exists():
+                raise InputError("--save", f"{folder} holds '{name}' already", "choose another folder, or --overwrite")
     check_target(folder / "network.safetensors")
     digests: dict[int, str] = {}
 

@@ -19,6 +19,7 @@ from rnnkit.models.jacobians import PARAMETERS, OutputJacobian, held_bytes, jaco
 from rnnkit.numerics.representation_alignment import align_representations
 from rnnkit.numerics.tangent_kernel import KernelAlignment, align_kernels, kernel_memory
 from rnnkit.numerics.threads import one_thread
+from rnnkit.stages.copies import as_dense
 from rnnkit.stages.evaluation import TaskChoice, flaw, require_sound, same_task, sample_trials
 from rnnkit.stages.weight_change import weight_changes
 from rnnkit.tables import build, check_group_keys
@@ -37,6 +38,11 @@ def _flaw(network: Checkpoint) -> str | None:
         return "no_initial_weights"
     tensor = replace(network, weights=network.initial).bad_tensor()
     return None if tensor is None else f"not_finite:init.{tensor}"
+
+
+def _by_matrix(network: Checkpoint) -> Checkpoint:
+    """Return a Cayley network as one with a dense matrix: its kernel is by W, as that of the others."""
+    return as_dense(network) if network.architecture.recurrent == "cayley" else network
 
 
 def _batches(
@@ -164,7 +170,7 @@ def feature_learning(
     done = 0
     for task, members in groups.values():
         inputs = sample_trials(task, trials, seed).inputs[0]
-        ready = [network for network in members if rows[network.name]["status"] is None]
+        ready = [_by_matrix(network) for network in members if rows[network.name]["status"] is None]
         for part, names, left in _batches(ready, parameters, trials, inputs.shape[1], memory):
 
             def share(one: float, before: int = done, count: int = len(part)) -> None:

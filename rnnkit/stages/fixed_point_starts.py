@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from rnnkit.architectures import CAYLEY_TENSORS
 from rnnkit.checkpoints import Checkpoint
 from rnnkit.models import make_model
 from rnnkit.models.ensembles import stack_weights
@@ -111,7 +112,7 @@ def unit_order(network: Checkpoint) -> NDArray[np.int64]:
     """
     units, columns = network.architecture.units, []
     for name, value in sorted(network.weights.items()):
-        if name == "readout.bias":
+        if name == "readout.bias" or name in CAYLEY_TENSORS:  # those are of blocks, not of units
             continue
         if name == "readout.weight":
             columns.append(value.T)

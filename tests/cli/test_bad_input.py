@@ -622,7 +622,8 @@ CASES = [
         ]
     ],
     Case("schur-ablate bad/nan.safetensors -o new.csv", "recurrent.weight", "NaN"),
-    Case("schur-ablate clash -o new.csv --save clash", "--save", "one of the networks given"),
+    Case("schur-ablate clash -o new.csv --save clash", "--save", "holds the networks given"),
+    Case("schur-ablate ckpts -o new.csv --overwrite", "--overwrite", "add --save"),
     # the application itself
     Case("trian", "trian", "train"),
     Case("--loud", "--loud", "No such option"),

@@ -297,7 +297,7 @@ def test_failed_rows_end_in_code_1(ensemble, tmp_path):
     ):
         done = run_cli(words[0], ensemble, tmp_path / "bad.safetensors", *words[1:])
         assert done.code == 1
-        assert done.err == "some rows have no number: not_finite:recurrent.weight\n"
+        assert done.err == "some rows are flagged: not_finite:recurrent.weight\n"
         rows = done.table().to_pylist()
         flagged = [row for row in rows if row["status"] == "not_finite:recurrent.weight"]
         assert flagged

@@ -304,6 +304,9 @@ EFFECTS: dict[tuple[str, str], Effect] = {
     ("schur-ablate", "controls_out"): Effect(CONTROLS, CONTROLS.replace("out/c.csv", "out/d.csv"), files, rows),
     ("schur-ablate", "schur"): Effect(SCHUR, f"{SCHUR} --schur out/s.csv", files, rows),
     ("schur-ablate", "epsilon"): Effect(SCHUR, f"{SCHUR} --epsilon 100", stabilisers, column("rollout_distance")),
+    ("schur-ablate", "overwrite"): Effect(
+        f"{SCHUR} --save out ; {SCHUR} --save out", f"{SCHUR} --save out ; {SCHUR} --save out --overwrite", code
+    ),
     ("schur-ablate", "save"): Effect(SCHUR, f"{SCHUR} --save out", files, rows),
     ("schur-ablate", "task"): Effect(SCHUR, f"{SCHUR} --task flipflop -t bits=2", rows),
     ("schur-ablate", "parameters"): Effect(SCHUR, f"{SCHUR} -t steps=3", rows),
