@@ -16,22 +16,20 @@ from rnnkit.stages.reductions import passing_folder
 from tests.conftest import run_cli, without_seconds
 from tests.stages.test_scale import NETS
 
-#: The command line, killed when it has kept so many batches and begun to write the table.
+#: The command line, killed when it is about to write so many batches to the table.
 KILLED = """
 import os, signal, sys
-from pathlib import Path
-from rnnkit.stages.kept import Kept
+from rnnkit.tables import TableWriter
 
-keep, left = Kept.keep, [int(sys.argv.pop(1))]
-folder = Path(sys.argv[sys.argv.index("-o") + 1]).parent
+write, left = TableWriter.write, [int(sys.argv.pop(1))]
 
-def kept(self, *words):
-    keep(self, *words)
+def written(self, table):
     left[0] -= 1
-    if left[0] <= 0 and list(folder.glob('.t.parquet.*.part')):
+    if left[0] == 0:
         os.kill(os.getpid(), signal.SIGKILL)
+    write(self, table)
 
-Kept.keep = kept
+TableWriter.write = written
 from rnnkit.__main__ import main
 main()
 """
@@ -51,7 +49,7 @@ def test_what_a_killed_run_leaves_is_used_and_cleared(words, tmp_path, monkeypat
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    line = [sys.executable, "-c", KILLED, 5, *words, "-o", out, "--workers", 2]
+    line = [sys.executable, "-c", KILLED, 3, *words, "-o", out, "--workers", 2]
     # It returns when the workers, who have the same standard output, are gone too.
     done = subprocess.run(list(map(str, line)), capture_output=True, timeout=120)
     assert done.returncode == -signal.SIGKILL, done.stderr
