@@ -243,6 +243,7 @@ def run(
     where, count = choose_device(device), set_threads(threads)
     ran = provenance(task=task, parameters=chosen, seeds=seeds, vary=vary or [], **settings)
     ran = ran.with_inputs([config] if config else [])
+    talk.resumable = True  # from here on: with nothing begun, --resume begins
     folder = TrainingFolder(out, plans, ran, resume, overwrite)
     if folder.complete:
         talk.say(f"{out}: nothing to resume, all {len(plans)} networks are there")
@@ -256,7 +257,6 @@ def run(
             bar(len(statuses), len(plans), note)
             talk.detail(f"{note}, {len(statuses)} of {len(plans)} networks done")
 
-        talk.resumable = True
         train_into(folder, device=where, threads=count, on_epoch=on_epoch)
     talk.resumable = False
     counts = {status: list(statuses.values()).count(status) for status in dict.fromkeys(statuses.values())}
