@@ -18,7 +18,7 @@ __all__ = ["Provenance", "file_digest", "software"]
 def software() -> dict[str, str]:
     """Versions of rnnkit, Python and the libraries that the numbers depend on."""
     versions = {"rnnkit": __version__, "python": platform.python_version()}
-    for package in ("torch", "numpy", "scipy", "safetensors", "pyarrow", "matplotlib"):
+    for package in ("torch", "numpy", "scipy", "safetensors", "pyarrow"):
         try:
             versions[package] = version(package)
         except PackageNotFoundError:  # a stage that does not need it can run without it

@@ -81,11 +81,11 @@ def _blocks(rows: pd.DataFrame) -> list[str]:
 
 def _panel(axes: Axes, part: pd.DataFrame, name: str, blocks: Sequence[str]) -> None:
     axes.axhline(0.0, color=BLACK, linewidth=0.4)
+    label: tuple[str | None, str | None] = ("network", "mean, 95 % interval")
     for place, block in enumerate(blocks):
         found = part.loc[(part["ablation"] == block) & part[name].notna(), name].to_numpy(dtype=float)
         if not len(found):
             continue
-        label = ("network", "mean, 95 % interval") if place == 0 else (None, None)
         x = place + _spread(len(found), 0.12) - 0.2
         axes.plot(
             x, found, "o", color=BLUE, markersize=2.5, alpha=0.6, linewidth=0, label=label[0], gid=f"{block} networks"
@@ -101,6 +101,7 @@ def _panel(axes: Axes, part: pd.DataFrame, name: str, blocks: Sequence[str]) -> 
             label=label[1],
             gid=f"{block} mean",
         )
+        label = None, None
 
 
 def _spread(count: int, width: float) -> NDArray[np.float64]:

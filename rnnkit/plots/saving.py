@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import IO, Any
 
+import matplotlib as mpl
+
 from rnnkit._version import __version__
 from rnnkit.plots.settings import Settings
 from rnnkit.plots.style import Picture, themed
@@ -45,7 +47,9 @@ def save(
     >>> files[0].getvalue() == files[1].getvalue()
     True
     """
-    said = json.dumps((ran or Provenance()).to_json(), sort_keys=True)
+    held = (ran or Provenance()).to_json()
+    held["software"] |= {"matplotlib": mpl.__version__}
+    said = json.dumps(held, sort_keys=True)
     maker = f"rnnkit {__version__}"
     # Dates, which would make each file another, are left out.
     notes: dict[str, dict[str, Any]] = {

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
 import matplotlib as mpl
@@ -13,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.style import context
 
-from rnnkit.errors import InputError, unknown_name
+from rnnkit.errors import InputError
 from rnnkit.plots.settings import Settings
 from rnnkit.schemas import get_schema
 
@@ -43,6 +44,11 @@ SKY, PURPLE, YELLOW, BLACK, GREY = "#56B4E9", "#CC79A7", "#F0E442", "#000000", "
 #: Okabe and Ito 2008, "Color universal design", in the order in which they are taken; yellow, faint on white, last.
 COLOURS = (BLUE, ORANGE, GREEN, RED, PURPLE, SKY, BLACK, YELLOW)
 
+#: Parameters of windows and of an interactive session: a picture is drawn without them.
+_NO_EFFECT = (
+    *("_", "backend", "interactive", "keymap.", "toolbar", "tk.", "webagg.", "macosx.", "figure.raise_window"),
+    *("figure.max_open_warning", "savefig.directory", "docstring.", "date.epoch", "timezone"),
+)
 #: Inches: one column and two columns of a journal.
 COLUMN, PAGE = 3.4, 7.0
 #: Panels beside each other, at most.
@@ -101,9 +107,10 @@ def rc_of(settings: Settings) -> dict[str, Any]:
     held = {**THEME, **sizes, **small}
     checked = mpl.RcParams()
     for key, value in settings.rc.items():
-        # A picture is drawn without a window: what concerns them has no effect.
-        if key not in mpl.rcParamsDefault or key in mpl.style.core.STYLE_BLACKLIST:
-            raise unknown_name("--style", key, (k for k in mpl.rcParamsDefault), "parameter of matplotlib")
+        if key not in mpl.rcParamsDefault or key.startswith(_NO_EFFECT):
+            near = get_close_matches(key, list(mpl.rcParamsDefault), n=1, cutoff=0.6)
+            fix = f"did you mean '{near[0]}'?" if near and near[0] != key else "such as axes.grid=true"
+            raise InputError("--style", f"'{key}' is no parameter of matplotlib with an effect here", fix)
         try:
             checked[key] = value
         except ValueError as error:
