@@ -33,8 +33,14 @@ def comparisons(place: np.ndarray, metric: str = "dsa", **group: str) -> pa.Tabl
     rows = [
         {
             **group,
-            **{"a": own[i], "b": own[j], "metric": metric, "distance": float(np.linalg.norm(place[i] - place[j]))},
-            **{"status": "converged", "seconds": 0.0, "level": "dynamics", "converged": True},
+            "a": own[i],
+            "b": own[j],
+            "metric": metric,
+            "distance": float(np.linalg.norm(place[i] - place[j])),
+            "status": "converged",
+            "seconds": 0.0,
+            "level": "dynamics",
+            "converged": True,
         }
         for i in range(len(place))
         for j in range(i + 1, len(place))
@@ -46,8 +52,17 @@ def degeneracy(gammas: list[str], models: list[str]) -> pa.Table:
     """The value is gamma, 10 more in the second model, within 1 below and 2 above."""
     rows = [
         {
-            **{"level": level, "metric": metric, "gamma": gamma, "model": model, "networks": 8, "pairs": 28},
-            **{"value": (v := float(gamma) + 10 * k), "se": 0.5, "ci_low": v - 1, "ci_high": v + 2, "status": "ok"},
+            "level": level,
+            "metric": metric,
+            "gamma": gamma,
+            "model": model,
+            "networks": 8,
+            "pairs": 28,
+            "value": (v := float(gamma) + 10 * k),
+            "se": 0.5,
+            "ci_low": v - 1,
+            "ci_high": v + 2,
+            "status": "ok",
         }
         for level, metric in (("weights", "pif"), ("dynamics", "dsa"))
         for gamma in gammas
@@ -62,8 +77,16 @@ def fixedpoints(count: int, units: int = 4) -> pa.Table:
     points = (("fixed", True, one), ("fixed", True, -one), ("fixed", False, 0 * one), ("slow", False, two))
     rows = [
         {
-            **{"network": name, "point": k, "kind": kind, "stable": stable, "certified": kind == "fixed", "system": 0},
-            **{"unstable_dims": int(k == 2), "input": [0.0], "state": state.tolist(), "status": "ok"},
+            "network": name,
+            "point": k,
+            "kind": kind,
+            "stable": stable,
+            "certified": kind == "fixed",
+            "system": 0,
+            "unstable_dims": int(k == 2),
+            "input": [0.0],
+            "state": state.tolist(),
+            "status": "ok",
             "unstable_directions": one.tolist() if k == 2 else [],
         }
         for name in names(count)
@@ -76,7 +99,11 @@ def rollout(count: int, units: int = 4, trials: int = 3) -> pa.Table:
     """Trajectories in the plane of the first two axes; the first axis has more variance."""
     rows = [
         {
-            **{"network": name, "trial": trial, "step": step, "input": [0.0], "status": "ok"},
+            "network": name,
+            "trial": trial,
+            "step": step,
+            "input": [0.0],
+            "status": "ok",
             "hidden": (np.eye(units)[0] * 2 * np.cos(step) + np.eye(units)[1] * np.sin(step + trial)).tolist(),
         }
         for name in names(count)
@@ -90,8 +117,14 @@ def ablations(count: int, alphas: tuple[float, ...] = (0.9,)) -> pa.Table:
     """Network k of n loses k / n with RR, nothing that can be measured with CC, 1 with CR."""
     rows = [
         {
-            **{"network": name, "ablation": block, "alpha": alpha, "fvu_full": 0.1, "fvu": 0.1 + loss},
-            **{"delta_fvu": loss, "removed_mass": mass, "sensitivity": loss / mass if mass else None},
+            "network": name,
+            "ablation": block,
+            "alpha": alpha,
+            "fvu_full": 0.1,
+            "fvu": 0.1 + loss,
+            "delta_fvu": loss,
+            "removed_mass": mass,
+            "sensitivity": loss / mass if mass else None,
             "status": "ok" if mass else "empty",
         }
         for alpha in alphas
@@ -105,8 +138,17 @@ def ablation_controls(count: int) -> pa.Table:
     """The median control loses .2, from .1 to .4; those of CR have a draw that diverged."""
     rows = [
         {
-            **{"network": name, "ablation": block, "control": "entries", "alpha": 0.9, "draws": 9, "fvu": 0.1},
-            **{"fvu_min": 0.2, "fvu_median": 0.3, "fvu_max": most, "diverged": int(most is None), "status": "ok"},
+            "network": name,
+            "ablation": block,
+            "control": "entries",
+            "alpha": 0.9,
+            "draws": 9,
+            "fvu": 0.1,
+            "fvu_min": 0.2,
+            "fvu_median": 0.3,
+            "fvu_max": most,
+            "diverged": int(most is None),
+            "status": "ok",
         }
         for name in names(count)
         for block, most in (("RR", 0.5), ("CR", None))
