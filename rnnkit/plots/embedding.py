@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -60,9 +61,9 @@ def _colour(rows: pd.DataFrame, tables: Mapping[str, pa.Table], by: str) -> pd.S
     return values.map(lambda v: "none" if pd.isna(v) else str(int(v)) if whole else str(v))
 
 
-def _panel(axes: Axes, part: pd.DataFrame, by: str | None, shades: Mapping[str, object]) -> None:
+def _panel(axes: Axes, part: pd.DataFrame, by: str | None, shades: Mapping[str, Any]) -> None:
     colours = BLUE if by is None else [shades[value] for value in part["colour"]]
-    axes.scatter(part["x"], part["y"], s=16, c=colours, linewidths=0.3, edgecolors="white", gid="networks")  # type: ignore[arg-type]
+    axes.scatter(part["x"], part["y"], s=16, c=colours, linewidths=0.3, edgecolors="white", gid="networks")
     middle = part[part["medoid"].fillna(False).astype(bool)]
     axes.scatter(
         middle["x"],
@@ -85,8 +86,8 @@ def _panel(axes: Axes, part: pd.DataFrame, by: str | None, shades: Mapping[str, 
             axes.text(0.02, 0.98, said, transform=axes.transAxes, va="top", fontsize="small")
 
 
-def _key(axes: Axes, by: str | None, shades: Mapping[str, object]) -> None:
+def _key(axes: Axes, by: str | None, shades: Mapping[str, Any]) -> None:
     """Put a label for each colour into the legend, unless there are too many to tell apart."""
     if by is not None and len(shades) <= 12:
         for value, shade in shades.items():
-            axes.scatter([], [], s=16, c=[shade], label=f"{by} {value}")  # type: ignore[list-item]
+            axes.scatter([], [], s=16, c=[shade], label=f"{by} {value}")

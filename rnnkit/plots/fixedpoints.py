@@ -40,7 +40,9 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     """
     table = tables["fixedpoints"]
     rows = having(frame(table, _LISTS).fillna({"system": 0}), "network", settings.networks, "--network")
-    lists = {name: list_rows(table, name) for name in ("state", "unstable_directions") if name in table.column_names}
+    lists: dict[str, list[Floats | None]] = {
+        name: list_rows(table, name) for name in ("state", "unstable_directions") if name in table.column_names
+    }
     names = list(dict.fromkeys(rows["network"]))
     spaces, paths, left_out = {}, {}, []
     for name in names:
@@ -96,7 +98,7 @@ def _states(rollout: pa.Table | None, name: str) -> tuple[Floats, Floats] | None
     """Return a network's states (trials * steps, units) and the trial of each; None where there are none."""
     if rollout is None:
         return None
-    own = rollout.filter(pc.and_(pc.equal(rollout["network"], name), pc.is_valid(rollout["hidden"])))
+    own = rollout.filter(pc.and_(pc.equal(rollout["network"], pa.scalar(name)), pc.is_valid(rollout["hidden"])))
     if not own.num_rows:
         return None
     own = own.sort_by([("trial", "ascending"), ("step", "ascending")])
@@ -112,14 +114,15 @@ def _paths(run: tuple[Floats, Floats], space: PrincipalSpace, count: int) -> lis
 def _panel(
     axes: Axes,
     part: pd.DataFrame,
-    lists: Mapping[str, Sequence[Floats | None]],
+    lists: Mapping[str, Any],
     space: PrincipalSpace,
     paths: Sequence[Floats],
 ) -> None:
     for path in paths:
         axes.plot(*path.T, color=GREY, alpha=0.45, linewidth=0.4, zorder=1, gid="trajectory")
     units, held = len(space.mean), []
-    for k, kind in kinds_of(part).dropna().items():
+    rows: Any = part
+    for k, kind in kinds_of(rows).dropna().items():
         state = lists["state"][k]
         if state is None:
             continue
@@ -136,7 +139,7 @@ def _panel(
             ends = np.stack([place - reach * direction, place + reach * direction])
             axes.plot(*ends.T, color=RED, linewidth=0.9, zorder=2, gid="direction")
         marker, shade = _LOOK[kind]
-        face = shade if bool(part.loc[k, "certified"]) or kind in ("slow", "moving") else "none"
+        face = shade if bool(rows.loc[k, "certified"]) or kind in ("slow", "moving") else "none"
         axes.plot(*place[:, None], marker, color=shade, markerfacecolor=face, markersize=3.5, zorder=3, gid=kind)
     for letter, share, k in zip("xyz", space.explained, range(1, 4), strict=False):
         getattr(axes, f"set_{letter}label")(f"PC {k} (state units, {share:.0%})")

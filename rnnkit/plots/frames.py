@@ -79,7 +79,7 @@ def vectors(table: pa.Table, name: str) -> NDArray[np.float64]:
     array([[1., 2.],
            [3., 4.]])
     """
-    column = table[name].drop_null().combine_chunks()
+    column: Any = table[name].drop_null().combine_chunks()
     count = len(column)
     flat = np.asarray(column.flatten(), dtype=np.float64)
     width = len(flat) // count if count else 0

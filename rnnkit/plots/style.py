@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 import matplotlib as mpl
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.style import context
@@ -60,7 +61,7 @@ THEME: dict[str, Any] = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.6,
-    "axes.prop_cycle": mpl.cycler(color=list(COLOURS)),
+    "axes.prop_cycle": cycler(color=list(COLOURS)),
     "axes.formatter.use_mathtext": True,
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
@@ -105,7 +106,7 @@ def rc_of(settings: Settings) -> dict[str, Any]:
     small = {"legend.fontsize": 0.875 * size, "xtick.labelsize": 0.875 * size, "ytick.labelsize": 0.875 * size}
     sizes = {"font.size": size, "axes.titlesize": size, "axes.labelsize": size, "figure.titlesize": 1.125 * size}
     held = {**THEME, **sizes, **small}
-    checked = mpl.RcParams()
+    checked: Any = mpl.RcParams()
     for key, value in settings.rc.items():
         if key not in mpl.rcParamsDefault or key.startswith(_NO_EFFECT):
             near = get_close_matches(key, list(mpl.rcParamsDefault), n=1, cutoff=0.6)

@@ -45,7 +45,7 @@ def everything(count):
     }
 
 
-@pytest.mark.parametrize(("kind", "count"), itertools.product(KINDS, [1, 50]))
+@pytest.mark.parametrize(("kind", "count"), list(itertools.product(KINDS, [1, 50])))
 def test_one_network_and_fifty(kind, count):
     picture = drawn(kind, *everything(count)[kind])
     files = [io.BytesIO(), io.BytesIO()]
