@@ -36,7 +36,8 @@ class Tree:
 def average_tree(distances: ArrayLike) -> Tree:
     """Join networks by average linkage, with the leaves in the order that puts the nearest beside each other.
 
-    Of the 2^(n - 1) orders a tree allows, the one with the least sum of distances between neighbours.
+    Of the 2^(n - 1) orders a tree allows, the one with the least sum of distances between neighbours; of it and its
+    mirror image the one that begins with the earlier network.
 
     Parameters
     ----------
@@ -71,4 +72,7 @@ def average_tree(distances: ArrayLike) -> Tree:
     drawn = dendrogram(linkage(pairs, "average", optimal_ordering=True), no_plot=True)
     # scipy puts leaf k at 10 k + 5.
     across = (np.asarray(drawn["icoord"], dtype=np.float64) - 5) / 10
-    return Tree(np.asarray(drawn["leaves"], dtype=np.int64), across, np.asarray(drawn["dcoord"], dtype=np.float64))
+    order, heights = np.asarray(drawn["leaves"], dtype=np.int64), np.asarray(drawn["dcoord"], dtype=np.float64)
+    if order[0] > order[-1]:
+        order, across, heights = order[::-1], len(table) - 1 - across[:, ::-1], heights[:, ::-1]
+    return Tree(order, across, heights)

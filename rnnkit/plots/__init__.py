@@ -119,4 +119,7 @@ def draw(name: str, tables: Mapping[str, pa.Table], settings: Settings | None = 
         raise RnnkitError("plot", "matplotlib is not installed", "pip install 'rnnkit[plots]'") from error
     with themed(settings):
         picture: Picture = import_module(f"rnnkit.plots.{name.replace('-', '_')}").draw(tables, settings)
+        # The layout is worked out once: at every further drawing it would move by fractions of a point.
+        picture.figure.draw_without_rendering()
+        picture.figure.set_layout_engine("none")
     return picture

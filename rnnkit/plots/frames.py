@@ -47,8 +47,10 @@ def groups(rows: pd.DataFrame, keys: Sequence[str]) -> list[tuple[dict[str, Any]
     """Split rows by columns, in order of first appearance; null is a value as any other."""
     if not keys:
         return [({}, rows)]
-    parts = rows.groupby(list(keys), sort=False, dropna=False)
-    return [(dict(zip(keys, values, strict=True)), part) for values, part in parts]
+    # Of several keys groupby keeps the order of each, not that of the rows.
+    parts = rows.assign(_place=np.arange(len(rows))).groupby(list(keys), sort=False, dropna=False)
+    ordered = sorted(parts, key=lambda part: int(part[1]["_place"].iloc[0]))
+    return [(dict(zip(keys, values, strict=True)), part.drop(columns="_place")) for values, part in ordered]
 
 
 def chosen_column(settings: Settings, default: str, known: Sequence[str]) -> str:

@@ -152,7 +152,11 @@ def axis_label(schema: str, name: str) -> str:
     column = get_schema(schema).column(name)
     unit = "" if column is None else column.unit
     words = _WORDS.get(name, name.replace("_", " "))
-    return f"{words} ({unit})" if unit and unit != words and not unit.startswith(("see ", "as ")) else words
+    return (
+        f"{words} ({unit})"
+        if unit and unit not in (words, words + "s") and not unit.startswith(("see ", "as "))
+        else words
+    )
 
 
 _WORDS = {
