@@ -70,7 +70,7 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
         shown |= {str(kind) for kind in kinds_of(part).dropna()}
         several = sum(1 for other, _ in keys if other == name) > 1
         axes.set_title(f"{name}, input {int(system)}" if several else name, fontsize="small")
-    _key(places[0], shown, any(paths.values()), bool((rows["certified"] == False).any()))  # noqa: E712 - null is neither
+    _key(places[0], shown, any(paths.values()), bool((rows.loc[rows["kind"] == "fixed", "certified"] == False).any()))  # noqa: E712 - null is neither
     legend(figure, places[0])
     finish(figure, places, settings)
     return Picture(figure, tuple(left_out))

@@ -209,7 +209,7 @@ def test_fixed_points_lie_where_the_axes_say():
     assert abs(step @ across) == pytest.approx(np.linalg.norm(step) * np.linalg.norm(across))
     np.testing.assert_allclose(along.get_xydata().mean(axis=0), saddle.get_xydata()[0], atol=1e-12)
     assert len(artists(axes, "trajectory")) == 3
-    assert labels(picture) == ["stable", "saddle", "slow", "not certified", "trajectory"]
+    assert labels(picture) == ["stable", "saddle", "slow", "trajectory"]
     assert axes.get_xlabel().startswith("PC 1 (state units, ")
 
 
