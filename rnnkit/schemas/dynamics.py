@@ -35,7 +35,7 @@ FIXED_POINTS = Schema(
         Column(
             "unstable_directions",
             "vector64",
-            "",
+            "share",
             "with --directions: unit vectors along the eigenvectors of modulus above 1, one after another, by falling "
             "modulus; two axes for a complex pair",
             True,
