@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
 from rnnkit.errors import InputError
 from rnnkit.plots.frames import chosen_column, frame, having
@@ -56,7 +57,7 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
         if str(curves[name]["status"].iloc[-1]) == "diverged":
             axes.plot(line["epoch"].iloc[-1:], line[value].iloc[-1:], "x", color=RED, gid=f"{name} diverged")
     _median(axes, [line for line in lines.values() if not line.empty], value)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel(axis_label("training", "epoch"))
     axes.set_ylabel(axis_label("training", value))
     if by == "status" or len(lines) <= 10:
