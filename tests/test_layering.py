@@ -28,7 +28,7 @@ MAY = {
     "tables": ("atomic", "errors", "provenance", "schemas"),
     "checkpoints": ("architectures", "atomic", "errors"),
     "numerics": ("errors",),
-    "plots": BASE,
+    "plots": (*BASE, "numerics"),
     "tasks": BASE,
     "models": (*BASE, "numerics"),
     "metrics": (*BASE, "numerics"),

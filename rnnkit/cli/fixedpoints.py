@@ -71,6 +71,9 @@ def run(
             show_default=False,
         ),
     ] = None,
+    directions: Annotated[
+        bool, typer.Option("--directions", help="Fill in the unstable directions of each point, to be drawn.")
+    ] = False,
     task: TaskName = None,
     parameters: TaskParameters = None,
     seed: Seed = 0,
@@ -101,6 +104,7 @@ def run(
     set_threads(threads)
     loaded = load_all(checkpoints)
     settings = {"input": constants, "starts": starts, "slow": slow, "method": method, "seed": seed}
+    settings["directions"] = directions
     ran = provenance(**settings, task=task, parameters=chosen, assumptions=ASSUMPTIONS).with_inputs(loaded.paths)
     covered: list[pa.Table] = []
     with progress("searches") as bar:
@@ -111,6 +115,7 @@ def run(
             starts=starts,
             slow=slow,
             method=method,
+            directions=directions,
             seed=seed,
             device=where,
             report=bar,

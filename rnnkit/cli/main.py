@@ -22,6 +22,7 @@ from rnnkit.cli import (
     import_,
     info,
     memory_demand,
+    plot,
     rollout,
     sample,
     schur_ablate,
@@ -50,7 +51,7 @@ app = typer.Typer(
 
 for module in (
     *(train, tasks, sample, info, import_, export, rollout, compare, degeneracy),
-    *(fixedpoints, schur_ablate, feature_learning, memory_demand),
+    *(fixedpoints, schur_ablate, feature_learning, memory_demand, plot),
 ):
     register(app, module.run, module.NAME)
 

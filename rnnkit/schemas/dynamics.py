@@ -32,6 +32,15 @@ FIXED_POINTS = Schema(
         Column("output", "vector64", "task units", "readout at `state`", True),
         Column("state", "vector64", "state units", "h; of an LSTM h, then c", True),
         Column("eigenvalues", "complexes", "per step", "of DF at `state`, by falling modulus", True),
+        Column(
+            "unstable_directions",
+            "vector64",
+            "share",
+            "with --directions: unit vectors along the eigenvectors of modulus above 1, one after another, by falling "
+            "modulus; two axes for a complex pair",
+            True,
+            True,
+        ),
         STATUS,
     ),
 )

@@ -17,6 +17,7 @@ from rnnkit.numerics.fixed_point_completion import MIDPOINTS, Found
 from rnnkit.numerics.fixed_point_sets import coverage, distinct, index_sum
 from rnnkit.numerics.stability_discs import certify_stability_many
 from rnnkit.numerics.threads import one_thread
+from rnnkit.numerics.unstable_directions import unstable_directions
 from rnnkit.stages.fixed_point_starts import KINDS
 
 __all__ = ["Row", "coverage_rows", "flawed_row", "point_rows"]
@@ -30,7 +31,13 @@ Row = dict[str, Any]
 
 
 def point_rows(
-    network: Checkpoint, system: AutonomousMap, found: Found, constant: FloatArray, slow: bool, moving: bool
+    network: Checkpoint,
+    system: AutonomousMap,
+    found: Found,
+    constant: FloatArray,
+    slow: bool,
+    moving: bool,
+    directions: bool = False,
 ) -> list[Row]:
     """Return the rows of one network at one input, in canonical order, `point` and `system` not yet filled in.
 
@@ -43,6 +50,8 @@ def point_rows(
     constant : (inputs,) float64
     slow, moving : bool
         Keep slow points; keep states that are neither fixed nor slow.
+    directions : bool
+        Work out the unstable directions of each point.
     """
     begun = found.kind != MIDPOINTS
     rows = _fixed(found, begun)
@@ -54,6 +63,8 @@ def point_rows(
     states = np.stack([row["state"] for row in rows])
     _measure(system, states, rows)
     _settle(system, states, rows)
+    if directions:
+        _point_out(system, states, rows)
     outputs = _outputs(network, states)
     order = _canonical(rows, outputs)
     for row, output in zip(rows, outputs, strict=True):
@@ -135,6 +146,14 @@ def _settle(system: AutonomousMap, states: FloatArray, rows: list[Row]) -> None:
             "spectral_radius": float(sizes.max()),
             "eigenvalues": [{"re": float(z.real), "im": float(z.imag)} for z in ordered],
         }
+
+
+def _point_out(system: AutonomousMap, states: FloatArray, rows: list[Row]) -> None:
+    """Fill in the unstable directions, one after another in a list; an empty list where there is none."""
+    for row, state in zip(rows, states, strict=True):
+        unstable = row["unstable_dims"] > 0
+        found = unstable_directions(system.jacobian(state[None, None])[0, 0]) if unstable else np.zeros(0)
+        row["unstable_directions"] = found.ravel().tolist()
 
 
 def _outputs(network: Checkpoint, states: FloatArray) -> FloatArray:

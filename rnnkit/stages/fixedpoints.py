@@ -41,6 +41,7 @@ def fixedpoints(
     starts: int | None = None,
     slow: bool = False,
     method: str = "newton",
+    directions: bool = False,
     seed: int = 0,
     device: torch.device = _CPU,
     report: Callable[[float, float], None] = lambda done, total: None,
@@ -61,6 +62,8 @@ def fixedpoints(
         Keep slow points.
     method : str
         `newton`, or `descent` (paper "abrupt-learning", Algorithm 1, which keeps all points it ends on).
+    directions : bool
+        Work out the directions along which deviations from each point grow.
     seed : int
     device : torch.device
         Of the search; certificates are always worked out on the CPU.
@@ -114,7 +117,7 @@ def fixedpoints(
             found = find_points(system, drawn.states, drawn.kind, middle, method, device, told)
             for k, network in enumerate(members):
                 alone, descent = system.only(k), method == "descent"
-                points = point_rows(network, alone, found[k], constant, slow or descent, descent)
+                points = point_rows(network, alone, found[k], constant, slow or descent, descent, directions)
                 for to, new in zip(rows[network.name], (points, coverage_rows(alone, found[k], constant)), strict=True):
                     to.extend({**row, "system": place} for row in new)
         for network in members:

@@ -624,6 +624,53 @@ CASES = [
     Case("schur-ablate bad/nan.safetensors -o new.csv", "recurrent.weight", "NaN"),
     Case("schur-ablate clash -o new.csv --save clash", "--save", "holds the networks given"),
     Case("schur-ablate ckpts -o new.csv --overwrite", "--overwrite", "add --save"),
+    # plot
+    Case("plot", "KIND", "must be given"),
+    Case("plot training", "TABLE", "must be given"),
+    Case("plot trainig ckpts/training.parquet -o new.svg", "trainig", "did you mean 'training'"),
+    *[
+        Case(f"plot training {rest}", names, says)
+        for rest, names, says in [
+            ("missing.parquet -o new.svg", "missing.parquet", "no such file"),
+            ("bad/comparisons-cut.parquet -o new.svg", "comparisons-cut.parquet", "no readable Parquet"),
+            ("comparisons.parquet -o new.svg", "holds a 'comparisons' table", "expected training"),
+            ("pairs.csv -o new.svg", "column 'network'", "missing"),
+        ]
+    ],
+    *[
+        Case(f"plot training ckpts/training.parquet {rest}", names, says)
+        for rest, names, says in [
+            ("-o new.gif", "new.gif", "names no format"),
+            ("-o new.svg --format gif", "gif", "known: pdf"),
+            ("-o good.pt/new.svg", "good.pt", "cannot be written"),
+            ("-o ckpts/training.parquet --format svg", "--out", "same file as a table"),
+            ("ckpts/training.parquet -o new.svg", "stands there twice", "each row once"),
+            ("-o new.svg --width 0", "--width", "inches"),
+            ("-o new.svg --height nan", "--height", "inches"),
+            ("-o new.svg --font-size 0", "--font-size", "points"),
+            ("-o new.svg --dpi inf", "--dpi", "dots per inch"),
+            ("-o new.svg --style grid", "'grid' is not KEY=VALUE", "axes.grid=true"),
+            ("-o new.svg --style axes.gird=true", "'axes.gird'", "did you mean 'axes.grid'"),
+            ("-o new.svg --style axes.grid=perhaps", "axes.grid=perhaps", "give another value"),
+            ("-o new.svg --style backend=agg", "'backend'", "no parameter"),
+            ("-o new.svg --style axes.grid=1 --style axes.grid=0", "'axes.grid'", "given twice"),
+            ("-o new.svg --colour gamma", "'gamma'", "known: network, status"),
+            ("-o new.svg --value los", "'los'", "did you mean 'loss'"),
+            ("-o new.svg --network s9", "'s9'", "known: flipflop"),
+            ("-o new.svg --scale logg", "logg", "did you mean 'log'"),
+            ("-o new.svg --metric dsa", "--metric", "has no part"),
+            ("-o new.svg --factor gamma", "--factor", "has no part"),
+            ("-o new.svg --dims 3", "--dims", "has no part"),
+            ("-o new.svg --dims 4", "--dims", "2 or 3"),
+            ("-o new.svg --trials 2", "--trials", "has no part"),
+            ("-o new.svg --trials 0", "--trials", "1 or more"),
+        ]
+    ],
+    Case("plot distances pairs.csv -o new.svg --metric dsa", "'dsa'", "known: pif"),
+    Case("plot distances pairs.csv -o new.svg --value perparameter", "perparameter", "'per_parameter'"),
+    Case("plot distances pairs.csv -o new.svg --network x", "--network", "name more networks"),
+    Case("plot embedding pairs.csv -o new.svg --colour model", "'model'", "known: "),
+    Case("plot embedding summary.parquet -o new.svg", "needs a 'embedding or comparisons' table", "add it"),
     # the application itself
     Case("trian", "trian", "train"),
     Case("--loud", "--loud", "No such option"),

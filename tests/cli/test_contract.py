@@ -54,6 +54,8 @@ FOLDERS = {
     "export": ["export", "{ckpts}", "--to", "npz"],
 }
 TEXTS = {"tasks": ["tasks"]}
+#: Commands that draw; tests/cli/test_plot.py tries them.
+PICTURES = {"plot"}
 #: What only some networks or starts have: files read, to be named with their digests.
 READ = {
     "sample": [],
@@ -91,7 +93,7 @@ def values(cell):
 
 
 def test_every_command_is_covered():
-    covered = {name.split()[0] for name in TABLES} | set(FOLDERS) | set(TEXTS)
+    covered = {name.split()[0] for name in TABLES} | set(FOLDERS) | set(TEXTS) | PICTURES
     assert covered == set(REGISTERED)
 
 

@@ -1,6 +1,7 @@
 """Every option has an effect: each is changed here, and the effect seen."""
 
 import json
+import re
 import resource
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -99,6 +100,17 @@ def processes(_: Outcome, folder: Path) -> object:
     return float((folder / "children").read_text()) > 0
 
 
+def picture(done: Outcome, _: Path) -> object:
+    """The bytes of a picture, but for its caption: that names every option."""
+    return re.sub(rb"<dc:description>.*?</dc:description>", b"", done.out, flags=re.DOTALL)
+
+
+def picture_size(done: Outcome, _: Path) -> object:
+    """Width and height in the header of a PNG file."""
+    assert done.out.startswith(b"\x89PNG")
+    return done.out[16:24]
+
+
 def code(done: Outcome, _: Path) -> object:
     return done.code
 
@@ -130,6 +142,11 @@ GRID = f"{DEGENERACY} --comparisons grid.csv"
 AGAINST = f"{GRID} --against gamma=1"
 SCHUR = "schur-ablate ckpts --trials 8 -q"
 CONTROLS = f"{SCHUR} --controls 3 --controls-out out/c.csv"
+TRAINED = "plot training ckpts/training.parquet -q"
+VALUES = "plot degeneracy values.csv -q"
+PLACED = "plot embedding grid.csv -q"
+DRAWN = f"{POINTS} -o points.parquet ; rollout switches.safetensors -q --task flipflop -t bits=2 -o run.parquet ; "
+DRAWN += "plot fixedpoints points.parquet run.parquet -q"
 MEMORY = "memory-demand flipflop -t steps=20 --history 1,2,4 --trials 40 --steps 5 --hidden 4 --batch 16 --bootstrap 9"
 #: Without the present input and earlier targets, a flip-flop's last pulse is missed less and less with the history.
 LEARNED = (
@@ -339,6 +356,9 @@ EFFECTS |= {
     ("fixedpoints", "slow"): Effect(POINTS, f"{POINTS} --slow", column("kind")),
     ("fixedpoints", "method"): Effect(POINTS, f"{POINTS} --method descent", column("kind")),
     ("fixedpoints", "coverage"): Effect(POINTS, f"{POINTS} --coverage placed.csv", embedded, rows),
+    ("fixedpoints", "directions"): Effect(
+        POINTS, f"{POINTS} --directions", column("unstable_directions"), column("state")
+    ),
     ("fixedpoints", "task"): Effect(
         POINTS.replace("--task flipflop -t bits=2", ""), POINTS, column("starts_share"), column("kind")
     ),
@@ -346,6 +366,28 @@ EFFECTS |= {
     ("fixedpoints", "seed"): Effect(POINTS, f"{POINTS} --seed 1", column("starts_share"), column("kind")),
     ("fixedpoints", "device"): Effect(f"{POINTS} --device cpu", f"{POINTS} --device cuda:99", code),
     ("fixedpoints", "threads"): Effect(f"{POINTS} --threads 1", f"{POINTS} --threads 2", threads, rows),
+}
+
+
+EFFECTS |= {
+    ("plot", "kind"): Effect("plot embedding grid.csv -q", "plot distances grid.csv -q", picture),
+    ("plot", "tables"): Effect(DRAWN.replace(" run.parquet -q", " -q"), DRAWN, picture),
+    ("plot", "width"): Effect(TRAINED, f"{TRAINED} --width 5", picture),
+    ("plot", "height"): Effect(TRAINED, f"{TRAINED} --height 5", picture),
+    ("plot", "title"): Effect(TRAINED, f"{TRAINED} --title Losses", picture),
+    ("plot", "xlabel"): Effect(TRAINED, f"{TRAINED} --xlabel time", picture),
+    ("plot", "ylabel"): Effect(TRAINED, f"{TRAINED} --ylabel error", picture),
+    ("plot", "font_size"): Effect(TRAINED, f"{TRAINED} --font-size 6", picture),
+    ("plot", "dpi"): Effect(f"{TRAINED} --format png --dpi 50", f"{TRAINED} --format png --dpi 60", picture_size),
+    ("plot", "style"): Effect(TRAINED, f"{TRAINED} --style axes.grid=true", picture),
+    ("plot", "colour"): Effect(TRAINED, f"{TRAINED} --colour network", picture),
+    ("plot", "value"): Effect(TRAINED, f"{TRAINED} --value lr", picture),
+    ("plot", "metric"): Effect(VALUES, f"{VALUES} --metric dsa", picture),
+    ("plot", "network"): Effect(TRAINED, f"{TRAINED} --network flipflop-vanilla-n8-s1", picture),
+    ("plot", "factor"): Effect(VALUES, f"{VALUES} --factor units", picture),
+    ("plot", "scale"): Effect(TRAINED, f"{TRAINED} --scale linear", picture),
+    ("plot", "dims"): Effect(DRAWN, f"{DRAWN} --dims 3", picture),
+    ("plot", "trials"): Effect(DRAWN, f"{DRAWN} --trials 2", picture),
 }
 
 
@@ -381,6 +423,18 @@ def grid() -> str:
     return "\n".join(lines) + "\n"
 
 
+def degeneracies() -> str:
+    """Mean distances over a grid of two factors, as a text table."""
+    lines = ["level,metric,gamma,units,value,se,ci_low,ci_high,networks,pairs,status"]
+    lines += [
+        f"{level},{metric},{g},{n},{g * n / 64},0.1,{g * n / 64 - 0.2},{g * n / 64 + 0.2},8,28,ok"
+        for level, metric in (("dynamics", "dsa"), ("weights", "pif"))
+        for g in (1, 2)
+        for n in (32, 64)
+    ]
+    return "\n".join(lines) + "\n"
+
+
 def switches() -> dict[str, np.ndarray]:
     """Two switches with an input each, and a unit with a ghost: nine fixed points, and slow ones."""
     fold = 0.5**0.5
@@ -399,6 +453,7 @@ def desk(ensemble, tables, current, tmp_path, monkeypatch) -> Path:
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "inputs.npz", rng.normal(size=(4, 9, 2)))
     (tmp_path / "grid.csv").write_text(grid())
+    (tmp_path / "values.csv").write_text(degeneracies())
     state = {"rnn.weight_ih_l0": torch.ones(3, 1), "rnn.weight_hh_l0": torch.arange(9.0).reshape(3, 3)}
     state["out.weight"] = torch.ones(1, 3)
     torch.save(state, tmp_path / "net.pt")

@@ -1,0 +1,125 @@
+"""Pictures of tables: one module per kind, tables in and a figure out.
+
+This package imports no matplotlib; the module of a kind does, when it is first drawn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from rnnkit.errors import InputError, RnnkitError, unknown_name
+from rnnkit.plots.settings import CHOICES, Settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from rnnkit.plots.style import Picture
+
+__all__ = ["KINDS", "Kind", "Settings", "draw", "get_kind"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of picture.
+
+    Attributes
+    ----------
+    summary : str
+        What it shows.
+    needs : tuple of str
+        Schemas, one of which must be given; the first that is there is drawn.
+    also : tuple of str
+        Schemas that may be given beside it.
+    choices : tuple of str
+        Settings that choose what is drawn and have a part in this kind; others are refused.
+    """
+
+    summary: str
+    needs: tuple[str, ...]
+    also: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+
+    @property
+    def schemas(self) -> tuple[str, ...]:
+        """All schemas that tables of this kind may have."""
+        return self.needs + self.also
+
+
+#: A kind's module has its name, with underscores, and a function `draw(tables, settings)`.
+KINDS: dict[str, Kind] = {
+    "training": Kind("loss by epoch", ("training",), (), ("colour", "value", "scale", "networks")),
+    "distances": Kind("matrix with dendrogram", ("comparisons",), (), ("value", "metrics", "networks")),
+    "embedding": Kind("networks in a plane", ("embedding", "comparisons"), ("summary",), ("colour", "metrics")),
+    "degeneracy": Kind("values by a factor", ("degeneracy",), (), ("colour", "metrics", "factor", "scale")),
+    "fixedpoints": Kind("points in PC space", ("fixedpoints",), ("rollout",), ("networks", "dims", "trials")),
+    "ablations": Kind("losses by block", ("ablations",), ("ablation_controls",), ("value", "scale", "networks")),
+}
+
+
+def get_kind(name: str) -> Kind:
+    """Return the kind of that name.
+
+    Examples
+    --------
+    >>> get_kind("training").needs
+    ('training',)
+    """
+    if name not in KINDS:
+        raise unknown_name("KIND", name, KINDS, "kind of plot")
+    return KINDS[name]
+
+
+def draw(name: str, tables: Mapping[str, pa.Table], settings: Settings | None = None) -> Picture:
+    """Draw one kind of picture.
+
+    Parameters
+    ----------
+    name : str
+        One of `KINDS`.
+    tables : mapping of str to pyarrow.Table
+        By schema.
+    settings : Settings, optional
+
+    Returns
+    -------
+    Picture
+        The figure, and what could not be drawn.
+
+    Raises
+    ------
+    InputError
+        When a table, network, metric or column is not there, or a setting has no part in the kind.
+    RnnkitError
+        When matplotlib is not installed.
+
+    Examples
+    --------
+    >>> from rnnkit.tables import build
+    >>> rows = [{"network": "a", "epoch": k, "val_loss": 1 / k, "lr": 1, "seconds": 1, "status": "ok"} for k in (1, 2)]
+    >>> draw("training", {"training": build("training", rows)}).figure.axes[0].get_yscale()
+    'log'
+    """
+    kind, settings = get_kind(name), settings or Settings()
+    for choice in CHOICES:
+        if getattr(settings, choice) != getattr(Settings(), choice) and choice not in kind.choices:
+            raise InputError(CHOICES[choice], f"has no part in a plot of {name}", "leave it out")
+    if not any(schema in tables for schema in kind.needs):
+        raise InputError("TABLE", f"a plot of {name} needs a '{' or '.join(kind.needs)}' table", "add it")
+    first = next(schema for schema in kind.needs if schema in tables)
+    if not tables[first].num_rows:
+        raise InputError("TABLE", f"the '{first}' table has no rows", "give one with rows")
+    try:
+        from rnnkit.plots.style import themed
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "matplotlib":
+            raise
+        raise RnnkitError("plot", "matplotlib is not installed", "pip install 'rnnkit[plots]'") from error
+    with themed(settings):
+        picture: Picture = import_module(f"rnnkit.plots.{name.replace('-', '_')}").draw(tables, settings)
+        # The layout is worked out once: at every further drawing it would move by fractions of a point.
+        picture.figure.draw_without_rendering()
+        picture.figure.set_layout_engine("none")
+    return picture

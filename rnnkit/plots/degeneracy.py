@@ -1,0 +1,139 @@
+"""Degeneracy against a factor: a panel for each level and metric, with 95 % intervals over networks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from rnnkit.errors import InputError, unknown_name
+from rnnkit.plots.frames import frame, groups, having
+from rnnkit.plots.settings import Settings
+from rnnkit.plots.style import Picture, axis_label, colours_of, finish, legend, natural, panels
+from rnnkit.schemas import LEVELS
+from rnnkit.tables import group_columns
+
+__all__ = ["draw"]
+
+_ALL = "all"
+
+
+def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
+    """Draw the values of a `degeneracy` table against one of its group columns (Huang et al., figures 2 to 4).
+
+    Rows that agree in all other group columns are one line. Metrics of a level have units of their own and so a panel
+    each. Without a group column there is one point in each panel.
+    """
+    table = tables["degeneracy"]
+    rows = having(frame(table), "metric", settings.metrics, "--metric")
+    keys = group_columns(table, "degeneracy")
+    factor = _factor(settings, rows, keys)
+    others = [key for key in keys if key != factor]
+    if settings.colour is not None and settings.colour not in others:
+        raise unknown_name("--colour", settings.colour, others, "group column beside the factor")
+    places = _places(rows, factor)
+    named = {_name(group, others): group for group, _ in groups(rows, others)}
+    key_of = {name: str(group[settings.colour]) if settings.colour else name for name, group in named.items()}
+    shades = colours_of(list(key_of.values()))
+    order = sorted(groups(rows, ["level", "metric"]), key=lambda part: _level(part[0]["level"]))
+    figure, axes = panels(len(order), settings, aspect=0.85)
+    for one, (panel, part) in zip(axes, order, strict=True):
+        lines = groups(part, others)
+        for k, (group, line) in enumerate(lines):
+            name = _name(group, others)
+            curve = _curve(line, factor, places)
+            beside = 0.015 * _span(places) * (k - (len(lines) - 1) / 2)
+            _draw_curve(one, curve, beside, shades[key_of[name]], name)
+        _x_axis(one, factor, places)
+        one.set_title(f"{panel['level']}\n{panel['metric']}")
+        one.set_ylabel(axis_label("degeneracy", "value"))
+        if settings.scale is not None:
+            _scale(one, part["value"], settings.scale)
+    if others:
+        _key(axes[0], {key_of[name] for name in named}, shades, settings.colour)
+        legend(figure, axes[0])
+    finish(figure, axes, settings)
+    missing = rows[rows["value"].isna()]
+    return Picture(figure, tuple(_missing(row, keys) for row in missing.to_dict("records")))
+
+
+def _factor(settings: Settings, rows: pd.DataFrame, keys: Sequence[str]) -> str | None:
+    """Return the group column along the x axis: the one named, or the first that varies."""
+    if settings.factor is not None:
+        if settings.factor not in keys:
+            raise unknown_name("--factor", settings.factor, keys, "group column")
+        return settings.factor
+    return next((key for key in keys if rows[key].nunique(dropna=False) > 1), keys[0] if keys else None)
+
+
+def _places(rows: pd.DataFrame, factor: str | None) -> dict[str, float]:
+    """Return where each value of the factor stands: at its number, or one after another where one is no number."""
+    if factor is None:
+        return {_ALL: 0.0}
+    values = sorted({str(value) for value in rows[factor].fillna("none")}, key=natural)
+    numbers = [natural(value) for value in values]
+    if all(kind == 0 and np.isfinite(number) for kind, number, _ in numbers):
+        return {value: number for value, (_, number, _) in zip(values, numbers, strict=True)}
+    return {value: float(k) for k, value in enumerate(values)}
+
+
+def _curve(line: pd.DataFrame, factor: str | None, places: Mapping[str, float]) -> NDArray[np.float64]:
+    """Return x, value and the ends of the interval, (points, 4), by rising x; NaN where there is no interval."""
+    have = line[line["value"].notna()]
+    names = [_ALL] * len(have) if factor is None else [str(value) for value in have[factor].fillna("none")]
+    numbers = have[["value", "ci_low", "ci_high"]].to_numpy(dtype=float)
+    curve = np.column_stack([[places[name] for name in names], numbers]) if names else np.zeros((0, 4))
+    return np.asarray(curve[np.argsort(curve[:, 0], kind="stable")], dtype=np.float64)
+
+
+def _draw_curve(axes: Axes, curve: NDArray[np.float64], beside: float, shade: Any, name: str) -> None:
+    """Draw a line with its intervals, a little beside the others, so that no interval hides another."""
+    x, value, low, high = curve.T
+    if len(x):
+        # An interval need not hold its value: no bar is then drawn on that side.
+        bars = np.maximum([value - low, high - value], 0.0)
+        axes.errorbar(x + beside, value, yerr=bars, fmt="o-", color=shade, capsize=1.5, elinewidth=0.8, gid=name)
+
+
+def _span(places: Mapping[str, float]) -> float:
+    return max(places.values()) - min(places.values()) or 1.0
+
+
+def _x_axis(axes: Axes, factor: str | None, places: Mapping[str, float]) -> None:
+    """Name the factor, and its values unless they are many."""
+    at = list(places.values())
+    if factor is None:
+        axes.set_xticks([])
+        return
+    axes.set_xlabel(factor.replace("_", " "))
+    if len(at) <= 12:
+        axes.set_xticks(at, list(places))
+
+
+def _key(axes: Axes, values: set[str], shades: Mapping[Any, Any], colour: str | None) -> None:
+    """Put a label for each colour into the legend."""
+    for value in sorted(values, key=natural):
+        axes.plot([], [], "o-", color=shades[value], label=f"{colour}={value}" if colour else value)
+
+
+def _scale(axes: Axes, values: pd.Series, scale: str) -> None:
+    if scale == "log" and not bool((values.dropna() > 0).all()):
+        raise InputError("--scale", "there are values of 0 or less", "--scale linear")
+    axes.set_yscale(scale)
+
+
+def _level(name: str) -> int:
+    return LEVELS.index(name) if name in LEVELS else len(LEVELS)
+
+
+def _name(group: Mapping[str, Any], keys: Sequence[str]) -> str:
+    return ", ".join(f"{key}={group[key]}" for key in keys)
+
+
+def _missing(row: Mapping[Any, Any], keys: Sequence[str]) -> str:
+    return f"{', '.join(filter(None, [str(row['metric']), _name(row, keys)]))}: no value ({row['status']})"
