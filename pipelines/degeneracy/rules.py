@@ -1,9 +1,10 @@
-"""The rules by which claims are judged: differences and p-values in, a word out. None knows what the paper concludes."""
+"""The rules by which claims are judged: differences and p-values in, a word out. None knows what a paper concludes."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 HOLDS, FAILS, OPEN = "holds", "does not hold", "undecided"
 UP, DOWN, NEITHER = "↑", "↓", "–"
@@ -104,5 +105,5 @@ def steady(values: Sequence[float]) -> bool:
     >>> steady([1.0, 2.0, 2.5]), steady([1.0, 3.0, 2.5]), steady([1.0, float("nan")])
     (True, False, False)
     """
-    steps = [after - before for before, after in zip(values, values[1:], strict=False)]
+    steps = [after - before for before, after in pairwise(values)]
     return all(step > 0 for step in steps) or all(step < 0 for step in steps)
