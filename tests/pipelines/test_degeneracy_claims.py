@@ -34,7 +34,7 @@ def load(name: str):
 rules, paper, studies, claims = (load(name) for name in ("rules", "paper", "studies", "claims"))
 
 
-@pytest.mark.parametrize(("script", "least"), [(rules, 10), (paper, 2), (studies, 1), (claims, 5)])
+@pytest.mark.parametrize(("script", "least"), [(rules, 8), (paper, 2), (studies, 1), (claims, 4)])
 def test_examples(script, least):
     ran = doctest.testmod(script)
     assert ran.failed == 0
@@ -49,8 +49,8 @@ def test_a_p_value_at_the_level_counts_and_one_above_does_not():
 
 
 def test_holm_against_its_definition():
-    """Adjusted by hand: the k-th smallest of m times m - k + 1, never below an earlier one, at most 1."""
-    assert rules.holm([0.001, 0.02, 0.015, 0.9]) == pytest.approx([0.004, 0.04, 0.04, 0.9])
+    """By hand: the k-th smallest of m times m - k + 1, never below an earlier one, at most 1."""
+    assert rules.holm([0.001, 0.02, 0.015, 0.9]) == pytest.approx([0.004, 0.045, 0.045, 0.9])
     assert rules.holm([0.6, 0.7]) == [1.0, 1.0]
     assert rules.holm([]) == []
 
