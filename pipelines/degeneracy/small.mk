@@ -33,3 +33,7 @@ TRAIN.mup.delayed-discrimination := --lr 5e-3
 
 # Width at one strength of feature learning.
 TRAIN.width := --gamma 4
+
+# On delayed discrimination the longest delay allowed may be chosen: at 30, operators have 150 rows and a pair takes more
+# than ten seconds.
+COMPARE := --max-delay 5
