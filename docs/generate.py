@@ -88,6 +88,7 @@ def commands_page() -> str:
         options = [p for p in command.params if p.param_type_name == "option" and not p.hidden]
         parts += [f"## rnnkit {name}\n", f"```text\n{_usage(name, command)}\n```\n"]
         parts += [prose(paragraph) + "\n" for paragraph in (command.help or "").split("\n\n")]
+        parts.append(f"```text\n{(command.epilog or '').removeprefix('Example: ')}\n```\n")
         if arguments:
             rows = [
                 (code(str(p.metavar or p.name).strip("[]")), code(p.default) if p.default else "", prose(p.help))

@@ -29,8 +29,11 @@ class ReaderGoneError(Exception):
     """Whoever read standard output has seen enough; under this name, since click ends a BrokenPipeError with 1."""
 
 
-def register(app: typer.Typer, function: Callable[..., Any], name: str) -> None:
-    """Add a command to the application, with --quiet, --verbose and --debug."""
+def register(app: typer.Typer, function: Callable[..., Any], name: str, example: str) -> None:
+    """Add a command to the application, with --quiet, --verbose and --debug, and an example below its help.
+
+    `example` is a command line that can be pasted: help is wrapped to the terminal, so it is to fit in 76 columns.
+    """
     signature = inspect.signature(function, eval_str=True)
     common = [
         inspect.Parameter(key, inspect.Parameter.KEYWORD_ONLY, default=False, annotation=kind)
@@ -52,7 +55,7 @@ def register(app: typer.Typer, function: Callable[..., Any], name: str) -> None:
             *common,
         ]
     )
-    app.command(name)(command)
+    app.command(name, epilog=f"Example: {example}")(command)
 
 
 def provenance(**parameters: Any) -> Provenance:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from rnnkit.stages.sources import Source
 
 NAME = "compare"
+EXAMPLE = "rnnkit compare ckpts --metric dsa,pif,svcca -o dist.parquet"
 
 
 def run(

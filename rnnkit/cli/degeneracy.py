@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 NAME = "degeneracy"
+EXAMPLE = "rnnkit degeneracy --comparisons dist.parquet -o degeneracy.csv"
 
 _TABLE: dict[str, Any] = {"metavar": "TABLE", "show_default": False}
 

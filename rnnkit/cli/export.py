@@ -12,6 +12,7 @@ from rnnkit.cli.talk import talk
 from rnnkit.errors import unknown_name
 
 NAME = "export"
+EXAMPLE = "rnnkit export ckpts --to torch -o exported"
 
 _KINDS = ("torch", "npz", "mat")
 

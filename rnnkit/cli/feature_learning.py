@@ -26,6 +26,7 @@ from rnnkit.cli.talk import progress, talk
 from rnnkit.errors import unknown_name
 
 NAME = "feature-learning"
+EXAMPLE = "rnnkit feature-learning ckpts -o features.parquet"
 
 
 def run(

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 NAME = "fixedpoints"
+EXAMPLE = "rnnkit fixedpoints ckpts --starts 256 -o points.parquet"
 
 
 def run(

@@ -13,6 +13,7 @@ from rnnkit.cli.talk import talk
 from rnnkit.errors import FileError, InputError
 
 NAME = "import"
+EXAMPLE = "rnnkit import mine.pt --task flipflop -t bits=3 -o ckpts"
 
 
 def _names(texts: list[str] | None) -> dict[str, str]:

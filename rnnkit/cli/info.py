@@ -16,6 +16,7 @@ from rnnkit.cli.talk import talk
 from rnnkit.errors import InputError
 
 NAME = "info"
+EXAMPLE = "rnnkit info ckpts"
 
 
 def run(

@@ -53,7 +53,7 @@ for module in (
     *(train, tasks, sample, info, import_, export, rollout, compare, degeneracy),
     *(fixedpoints, schur_ablate, feature_learning, memory_demand, plot),
 ):
-    register(app, module.run, module.NAME)
+    register(app, module.run, module.NAME, module.EXAMPLE)
 
 
 def _version(value: bool) -> None:

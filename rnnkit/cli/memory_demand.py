@@ -13,6 +13,7 @@ from rnnkit.cli.talk import progress
 from rnnkit.errors import unknown_name
 
 NAME = "memory-demand"
+EXAMPLE = "rnnkit memory-demand flipflop --history 1:11 -o demand.csv"
 
 _ENDS = ("t", "t-1")
 _OUTPUTS = ("window", "previous", "none")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 NAME = "plot"
+EXAMPLE = "rnnkit plot training ckpts/training.parquet -o training.pdf"
 
 _ENDINGS = ("png", "svg", "pdf")
 _KINDS = ", ".join(KINDS)
@@ -81,10 +82,7 @@ def run(
         typer.Option("--trials", metavar="B", help="fixedpoints: trajectories of each network.", show_default=False),
     ] = None,
 ) -> int:
-    """Draw tables as a figure, to be printed in a column of a journal.
-
-    For example: rnnkit plot training ckpts/training.parquet -o training.pdf
-    """
+    """Draw tables as a figure, to be printed in a column of a journal."""
     known = get_kind(kind)
     target, form = _target(out, form, tables)
     settings = Settings(

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 NAME = "rollout"
+EXAMPLE = "rnnkit rollout ckpts --ood --summary -o summary.parquet"
 
 
 def run(

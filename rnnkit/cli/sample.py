@@ -11,6 +11,7 @@ from rnnkit.cli.options import Format, Out, Seed, TaskParameters, parse_paramete
 from rnnkit.cli.output import check_output, write_table
 
 NAME = "sample"
+EXAMPLE = "rnnkit sample flipflop -t bits=2 --trials 4 -o trials.parquet"
 
 
 def run(

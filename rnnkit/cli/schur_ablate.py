@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from rnnkit.provenance import Provenance
 
 NAME = "schur-ablate"
+EXAMPLE = "rnnkit schur-ablate ckpts --alpha 0.9 -o ablations.parquet"
 
 _CONTROLS = ("isotropic", "entries", "rotated")
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 NAME = "tasks"
+EXAMPLE = "rnnkit tasks flipflop"
 
 
 def run(

@@ -13,6 +13,7 @@ from rnnkit.cli.talk import progress, talk
 from rnnkit.errors import FileError, InputError
 
 NAME = "train"
+EXAMPLE = "rnnkit train flipflop -t bits=3 --units 64 --seeds 0:8 -o ckpts"
 
 _CONFIG_PARAMETERS = "rnnkit.config.parameters"
 
