@@ -1,6 +1,6 @@
 """Set what the degeneracy paper claims beside what the tables of a run say: Table 1, and every claim tried.
 
-    python claims.py build/small/l1-flipflop build/small/l1-delayed-discrimination --table claims.csv -o claims.md
+    python claims.py build/small/l1-flipflop build/small/l1-delayed-discrimination --table claims.parquet -o claims.md
     python claims.py build/small/l1-flipflop --row
 
 Every verdict follows from a rule written once, in `rules.py`; the claims stand in `paper.py`.
@@ -9,70 +9,18 @@ Every verdict follows from a rule written once, in `rules.py`; the claims stand 
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import math
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 
+from claim_tables import Outcome, interval, markdown, rows_of, shown, write_rows, write_text
+from claim_tables import page as claims_page
 from paper import LEVELS, PAPER, TABLE_1, Claim, degeneracy_claims, other_claims
-from rules import LEVEL, arrow, beside_untrained, holm, steady, verdict_of_arrow, verdict_of_no_change
+from rules import LEVEL, arrow, beside_untrained, steady, verdict_of_arrow, verdict_of_no_change
 from studies import Effect, Study
 
-from rnnkit.atomic import atomic_path
 from rnnkit.errors import InputError, RnnkitError
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One row of the table of claims, as text.
-
-    `estimate`: the statistic at the largest value of the factor less that at the smallest, with its 95 % interval;
-    `values` at each value of the factor; `p_holm` is the p-value adjusted for the number of claims in the table.
-    """
-
-    paper: str
-    figure: str
-    task: str
-    claim: str
-    statistic: str
-    values: str
-    estimate: str
-    p: str
-    p_holm: str
-    networks: str
-    verdict: str
-    command: str
-
-
-# Numbers
-
-
-def shown(value: float, digits: int = 3) -> str:
-    """Return a number as text, `none` for NaN.
-
-    Examples
-    --------
-    >>> shown(0.12345), shown(float("nan"))
-    ('0.123', 'none')
-    """
-    return f"{value:.{digits}g}" if math.isfinite(value) else "none"
-
-
-def interval(effect: Effect) -> str:
-    """Return a difference with its interval.
-
-    Examples
-    --------
-    >>> interval(Effect((2.0, 3.0), (8, 8), 1.0, 0.5, 1.5, 0.01))
-    '+1 [+0.5, +1.5]'
-    """
-    if not math.isfinite(effect.difference):
-        return "none"
-    ends = ", ".join(f"{end:+.3g}" if math.isfinite(end) else "–" for end in (effect.low, effect.high))
-    return f"{effect.difference:+.3g} [{ends}]"
 
 
 def cell(effect: Effect | None) -> str:
@@ -92,7 +40,7 @@ def cell(effect: Effect | None) -> str:
         ends = ", ".join(f"{end:+.2g}" if abs(end) < 100 else f"{end:+.0f}" for end in (low, high))
         size = f"{change:+.2g} % [{ends}]" if abs(change) < 100 else f"{change:+.0f} % [{ends}]"
     else:
-        size = interval(effect)
+        size = interval(effect.difference, effect.low, effect.high, "+")
     return f"{arrow(effect.difference, effect.p_value)} {size}, p {shown(effect.p_value, 2)}"
 
 
@@ -125,30 +73,28 @@ def claims_of(study: Study) -> list[tuple[Claim, Effect]]:
     return [(claim, effect) for claim, effect in found if effect is not None]
 
 
-def judged(studies: Iterable[Study], scale: str) -> list[Judged]:
-    """Return the table of claims."""
-    tried = [(study, claim, effect) for study in studies for claim, effect in claims_of(study)]
-    tested = [effect.p_value if claim.arrow != "=" else math.nan for _, claim, effect in tried]
-    rows = []
-    for (study, claim, effect), adjusted in zip(tried, holm(tested), strict=True):
-        pairs = zip(study.settings, effect.values, strict=True)
-        rows.append(
-            Judged(
-                PAPER,
-                claim.figure,
-                study.task,
-                f"{study.factor} ↑: {claim.text or f'{claim.level} {claim.arrow}'}",
-                claim.metric if claim.form == "paper" else f"{claim.metric} ({claim.form})",
-                ", ".join(f"{setting}: {shown(value)}" for setting, value in pairs),
-                interval(effect),
-                shown(effect.p_value, 2),
-                shown(adjusted, 2),
-                ", ".join(map(str, effect.networks)),
-                verdict_of(study, claim, effect),
-                f"make -C pipelines/degeneracy SCALE={scale} {study.folder.name}",
+def judged(studies: Iterable[Study], scale: str) -> list[Outcome]:
+    """Return what came out of every claim about the studies."""
+    outcomes = []
+    for study in studies:
+        for claim, effect in claims_of(study):
+            pairs = zip(study.settings, effect.values, strict=True)
+            outcomes.append(
+                Outcome(
+                    PAPER,
+                    claim.figure,
+                    study.task,
+                    f"{study.factor} ↑: {claim.text or f'{claim.level} {claim.arrow}'}",
+                    claim.metric if claim.form == "paper" else f"{claim.metric} ({claim.form})",
+                    ", ".join(f"{setting}: {shown(value)}" for setting, value in pairs),
+                    *(effect.difference, effect.low, effect.high),
+                    ", ".join(map(str, effect.networks)),
+                    verdict_of(study, claim, effect),
+                    f"make -C pipelines/degeneracy SCALE={scale} {study.folder.name}",
+                    effect.p_value if claim.arrow != "=" else math.nan,
+                )
             )
-        )
-    return rows
+    return outcomes
 
 
 #: Columns of Table 1 here: title, and metric with another for widths where the paper divides by the parameters.
@@ -171,46 +117,17 @@ def table_row(study: Study) -> list[str]:
     return [f"{study.factor}, {ends}", study.task, paper, *cells]
 
 
-def markdown(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table."""
-    lines = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}", *(f"| {' | '.join(row)} |" for row in rows)]
-    return "\n".join(lines) + "\n"
-
-
 def rows_page(studies: Sequence[Study]) -> str:
     """Return Table 1 with a row a study."""
     header = ("factor", "task", f"paper: {', '.join(LEVELS)}", *(title for title, _, _ in _COLUMNS))
     return markdown(header, [table_row(study) for study in studies])
 
 
-def page(studies: Sequence[Study], rows: Sequence[Judged]) -> str:
+def page(studies: Sequence[Study], rows: Sequence[dict[str, object]]) -> str:
     """Return the whole page."""
-    kinds = [row.verdict.partition(",")[0] for row in rows]
-    counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
-    expected = LEVEL * sum(row.p != "none" for row in rows)
-    said = f"{len(rows)} claims: {counts}. By chance alone, some {expected:.0f} would get a direction.\n"
-    # The paper is the page's; it stands in the file of claims.
-    names = [field.name.replace("_", " ") for field in fields(Judged)][1:]
-    body = [[f"`{text}`" if k == len(names) - 1 else text for k, text in enumerate(astuple(row)[1:])] for row in rows]
-    return "\n".join(["## Table 1\n", rows_page(studies), "## Claims\n", said, markdown(names, body)])
-
-
-def as_csv(rows: Sequence[Judged]) -> str:
-    """Return the table of claims as CSV."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(field.name for field in fields(Judged))
-    writer.writerows(astuple(row) for row in rows)
-    return text.getvalue()
-
-
-def write(text: str, path: Path | None) -> None:
-    """Write a file whole, or to standard output."""
-    if path is None:
-        sys.stdout.write(text)
-        return
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    expected = LEVEL * sum(row["p_value"] is not None for row in rows)
+    said = f"By chance alone, some {expected:.0f} would get a direction.\n"
+    return "\n".join(["## Table 1\n", rows_page(studies), "## Claims\n", said, claims_page(rows)])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -219,15 +136,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("studies", type=Path, nargs="+", help="folders FACTOR-TASK that the Makefile filled")
     parser.add_argument("--scale", default="small", help="scale that the folders were made at, for the commands")
     parser.add_argument("--row", action="store_true", help="only the rows of Table 1")
-    parser.add_argument("--table", type=Path, help="also write the claims as CSV")
+    parser.add_argument("--table", type=Path, help="also write the claims: .parquet, .csv or .jsonl")
     parser.add_argument("-o", "--out", type=Path, help="file to write; standard output without it")
     given = parser.parse_args(arguments)
     try:
         studies = [Study(folder) for folder in given.studies]
-        rows = judged(studies, given.scale)
-        write(rows_page(studies) if given.row else page(studies, rows), given.out)
+        rows = rows_of(judged(studies, given.scale))
+        write_text(rows_page(studies) if given.row else page(studies, rows), given.out)
         if given.table is not None:
-            write(as_csv(rows), given.table)
+            write_rows(rows, given.table, [folder / "degeneracy.parquet" for folder in given.studies])
     except RnnkitError as error:
         sys.stderr.write(f"claims: {error}\n")
         return 2

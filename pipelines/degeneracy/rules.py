@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-HOLDS, FAILS, OPEN = "holds", "does not hold", "undecided"
+from claim_tables import FAILS, HOLDS, OPEN
+
 UP, DOWN, NEITHER = "↑", "↓", "–"
 
 #: Above this p-value a difference has no direction.
@@ -79,22 +80,6 @@ def verdict_of_no_change(low: float, high: float, small: float) -> str:
     if -small <= low and high <= small:
         return HOLDS
     return FAILS if low > small or high < -small else OPEN
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values adjusted for their number (Holm 1979); NaN stay NaN and do not count.
-
-    Examples
-    --------
-    >>> holm([0.01, 0.04, float("nan"), 0.03])
-    [0.03, 0.06, nan, 0.06]
-    """
-    order = sorted((k for k, p in enumerate(p_values) if math.isfinite(p)), key=lambda k: p_values[k])
-    adjusted, largest = [math.nan] * len(p_values), 0.0
-    for rank, k in enumerate(order):
-        largest = max(largest, min(1.0, (len(order) - rank) * p_values[k]))
-        adjusted[k] = largest
-    return adjusted
 
 
 def steady(values: Sequence[float]) -> bool:

@@ -1,8 +1,8 @@
 """Set what the paper on task-restricted symmetries says beside what the tables of a run say, finding by finding.
 
-    python findings.py build/tables -o build/findings.md
+    python findings.py build/tables --claims build/claims.parquet -o build/findings.md
 
-Every verdict follows from a rule written once, in `verdicts.py`.
+Every verdict follows from a rule written once, in `../seed_verdicts.py`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from verdicts import (
-    FAILS,
-    HOLDS,
-    OPEN,
+from claim_tables import FAILS, HOLDS, OPEN, Outcome, markdown, rows_of, write_rows, write_text
+from seed_verdicts import (
     Values,
+    interval_of,
     shown,
     spread,
     under_all_orders,
@@ -29,10 +28,11 @@ from verdicts import (
     verdict_of_size,
 )
 
-from rnnkit.atomic import atomic_path
 from rnnkit.errors import RnnkitError
 from rnnkit.tables import read
 
+PAPER = "Task-restricted symmetries"
+COMMAND = "make -C pipelines/schur"
 CROSS = ("flipflop", "sine", "context-integration")
 COPY, CAYLEY = "copy-n72-orthogonal", "copy-n72-cayley"
 KINDS = ("isotropic", "entries", "rotated")
@@ -45,14 +45,41 @@ SMALL_FVU, SMALL_ACCURACY = 0.01, 0.005
 
 @dataclass(frozen=True)
 class Finding:
-    """One row of the table: the paper's claim and numbers, ours, what an order or a null does to them."""
+    """One row of the table: the paper's claim and numbers, ours, what an order or a null does to them.
 
+    `values` is the statistic of each network, `ours` what it amounts to in words.
+    """
+
+    where: str
     claim: str
     paper: str
+    statistic: str
+    values: Values
     ours: str
     orders: str
     null: str
     verdict: str
+
+    def outcome(self) -> Outcome:
+        """Return the row that the finding has among the claims of all papers."""
+        task, _, claim = self.claim.partition(": ")
+        return Outcome(
+            PAPER,
+            self.where,
+            task,
+            claim,
+            self.statistic,
+            f"paper {self.paper}",
+            *interval_of(self.values),
+            str(int(np.isfinite(self.values).sum())),
+            self.verdict,
+            COMMAND,
+        )
+
+
+def where(held: str) -> str:
+    """Return the section of the paper that a set of networks is from."""
+    return "section 3" if held.startswith("copy") else "section 4"
 
 
 # Tables
@@ -126,8 +153,11 @@ def size_finding(study: Study, held: str, ablation: str, paper: float, error: fl
     """Set the damage of one ablation beside the paper's number."""
     values = study.values(held, ablation, "delta_fvu")
     return Finding(
+        where(held),
         f"{held}: ΔFVU of {minus(ablation)}",
         f"{paper:g} ± {error:g}",
+        "delta_fvu",
+        values,
         shown(values),
         spread(*study.range_over_orders(held, ablation)),
         study.null(held, ablation),
@@ -143,8 +173,11 @@ def order_finding(study: Study, held: str, worse: str, milder: str, paper: str) 
     if verdict != OPEN and turned:
         verdict = f"{OPEN}: {verdict} by modulus, orders decide in {turned}"
     return Finding(
+        where(held),
         f"{held}: {minus(worse)} does more damage than {minus(milder)}",
         paper,
+        f"delta_fvu, {worse} less {milder}",
+        difference,
         f"difference {shown(difference)}, above 0 in {int((difference > 0).sum())}",
         f"above 0 under every order in {int((signs > 0).sum())}, below in {int((signs < 0).sum())}",
         "",
@@ -158,8 +191,11 @@ def little_finding(study: Study, held: str, ablation: str, paper: str) -> Findin
     empty = study.status(held, ablation, "empty")
     verdict = verdict_of_no_change(values, SMALL_FVU)
     return Finding(
+        where(held),
         f"{held}: {minus(ablation)} changes little (≤ {SMALL_FVU:g})",
         paper,
+        "delta_fvu",
+        values,
         f"ΔFVU {shown(values)}; mass {shown(mass)}; nothing to remove in {empty}",
         spread(*study.range_over_orders(held, ablation)),
         study.null(held, ablation),
@@ -171,8 +207,11 @@ def sensitivity_finding(study: Study, held: str, ablation: str, paper: float, er
     """Set the damage per removed mass beside the paper's number."""
     values = study.values(held, ablation, "sensitivity")
     return Finding(
+        where(held),
         f"{held}: sensitivity to {minus(ablation)}",
         f"{paper:g} ± {error:g}",
+        "sensitivity",
+        values,
         shown(values),
         "",
         "",
@@ -186,8 +225,11 @@ def accuracy_finding(study: Study, ablation: str, paper: float) -> Finding:
     values = study.values(COPY, ablation or "RR", "accuracy_full" if full else "accuracy")
     orders = "" if full else "ΔFVU " + spread(*study.range_over_orders(COPY, ablation))
     return Finding(
+        where(COPY),
         "copy: accuracy over 128 lags" + ("" if full else f" of {minus(ablation)}"),
         f"{paper:g}",
+        "accuracy",
+        values,
         shown(values, 4),
         orders,
         "" if full else study.null(COPY, ablation),
@@ -200,8 +242,11 @@ def pair_finding(study: Study, held: str, less: str, more: str, paper: str) -> F
     before = study.values(held, less, "accuracy") if less else study.values(held, more, "accuracy_full")
     values = study.values(held, more, "accuracy") - before
     return Finding(
+        where(COPY),
         f"copy: −CC changes no accuracy {f'given {minus(less)}' if less else 'alone'} (≤ {SMALL_ACCURACY:g})",
         paper,
+        "accuracy, change",
+        values,
         f"change {shown(values)}",
         "" if less else "ΔFVU " + spread(*study.range_over_orders(held, more)),
         "" if less else study.null(held, more),
@@ -220,8 +265,11 @@ def alpha_finding(study: Study, held: str) -> Finding:
     if (dims == 1).all():
         verdict = f"{HOLDS}, and says nothing: one partition at every α"
     return Finding(
+        "Table 1",
         f"{held}: the profile is the same at α .8 to .95",
         "same (copy only)",
+        "delta_fvu, largest less least over α, largest of the ablations",
+        change.groupby("network").max().to_numpy(dtype=float),
         f"ΔFVU moves by up to {change.max():.3g}; dim R differs in {int((dims > 1).sum())} of {len(dims)}; "
         f"gap {gaps.min():.2g} to {gaps.max():.2g}",
         "",
@@ -232,7 +280,7 @@ def alpha_finding(study: Study, held: str) -> Finding:
 
 def cayley_finding(study: Study) -> Finding:
     """Ask whether Cayley networks lose anything, and whether anything was removed."""
-    change = np.concatenate(
+    change = np.stack(
         [study.values(CAYLEY, a, "accuracy") - study.values(CAYLEY, a, "accuracy_full") for a in ABLATIONS]
     )
     mass = np.concatenate([study.values(CAYLEY, a, "removed_mass") for a in ABLATIONS])
@@ -241,8 +289,11 @@ def cayley_finding(study: Study) -> Finding:
     if np.nanmax(mass) < 1e-6 and verdict == HOLDS:
         verdict = f"{HOLDS}, and says nothing: normal by construction"
     return Finding(
+        where(CAYLEY),
         "copy: ablations leave the Cayley network as it is",
         "little change",
+        "accuracy, largest change",
+        np.nanmax(abs(change), axis=0),
         f"accuracy {shown(whole, 4)}; largest change {np.nanmax(abs(change)):.2g}; "
         f"largest mass removed {np.nanmax(mass):.1g}",
         "",
@@ -266,9 +317,9 @@ def findings(study: Study) -> Iterator[Finding]:
     yield cayley_finding(study)
     for task, full in zip(CROSS, (0.0048, 0.0036, 0.0104), strict=True):
         values = study.values(task, "RR", "fvu_full")
-        yield Finding(
-            f"{task}: FVU of the full network", f"{full:g}", shown(values), "", "", verdict_of_size(values, full)
-        )
+        claim = f"{task}: FVU of the full network"
+        verdict = verdict_of_size(values, full)
+        yield Finding(where(task), claim, f"{full:g}", "fvu_full", values, shown(values), "", "", verdict)
     yield size_finding(study, "flipflop", "CR", 0.0945, 0.00935)
     yield size_finding(study, "flipflop", "CC", 0.0496, 0.00539)
     yield order_finding(study, "flipflop", "CR", "CC", ".0945 > .0496")
@@ -287,12 +338,6 @@ def findings(study: Study) -> Iterator[Finding]:
 
 
 # Pages
-
-
-def markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table."""
-    lines = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}", *(f"| {' | '.join(row)} |" for row in rows)]
-    return "\n".join(lines) + "\n"
 
 
 def profile_rows(study: Study) -> Iterator[list[str]]:
@@ -321,9 +366,9 @@ def copy_rows(study: Study) -> Iterator[list[str]]:
         yield [held, shown(whole, 4), *ablated]
 
 
-def page(study: Study) -> str:
+def page(study: Study, found: Sequence[Finding]) -> str:
     """Return the whole page."""
-    rows = [[f.claim, f.paper, f.ours, f.orders, f.null, f.verdict] for f in findings(study)]
+    rows = [[f.claim, f.paper, f.ours, f.orders, f.null, f.verdict] for f in found]
     return "\n".join(
         [
             "## Findings\n",
@@ -353,15 +398,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Read a folder of tables and write the page; 2 when a table is missing or damaged."""
     parser = argparse.ArgumentParser(description="Set the paper's claims beside the tables of a run.")
     parser.add_argument("tables", type=Path, help="folder of tables that the Makefile filled")
+    parser.add_argument("--claims", type=Path, help="also write the claims: .parquet, .csv or .jsonl")
     parser.add_argument("-o", "--out", type=Path, help="file to write; standard output without it")
     given = parser.parse_args(arguments)
     try:
-        text = page(Study(given.tables))
-        if given.out is None:
-            sys.stdout.write(text)
-        else:
-            with atomic_path(given.out) as temporary:
-                temporary.write_text(text, encoding="utf-8")
+        study = Study(given.tables)
+        found = list(findings(study))
+        write_text(page(study, found), given.out)
+        if given.claims is not None:
+            write_rows(rows_of([one.outcome() for one in found]), given.claims, sorted(given.tables.glob("*.parquet")))
     except RnnkitError as error:
         sys.stderr.write(f"findings: {error}\n")
         return 2

@@ -6,6 +6,7 @@ Writers build from these, readers check them, the documentation prints them. Nee
 from __future__ import annotations
 
 from rnnkit.errors import unknown_name
+from rnnkit.schemas.claims import CLAIMS
 from rnnkit.schemas.columns import Column, Schema
 from rnnkit.schemas.comparing import COMPARISONS, DEGENERACY, EMBEDDING, SENSITIVITY
 from rnnkit.schemas.dynamics import ABLATION_CONTROLS, ABLATIONS, FIXED_POINT_COVERAGE, FIXED_POINTS, SCHUR
@@ -35,6 +36,7 @@ SCHEMAS: dict[str, Schema] = {
         SCHUR,
         FEATURE_LEARNING,
         MEMORY_DEMAND,
+        CLAIMS,
         INFO,
     )
 }

@@ -3,39 +3,29 @@
 from __future__ import annotations
 
 import doctest
-import importlib
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from rnnkit.provenance import Provenance
-from rnnkit.tables import build, open_writer, table_metadata
+from rnnkit.tables import build, open_writer, read, table_metadata
 from rnnkit.tasks import PRESETS
+from tests.pipelines.scripts import load
 
 ROOT = Path(__file__).parents[2] / "pipelines" / "schur"
 SEEDS = 8
 
 
-def load(name: str):
-    """Import a script of the study as it is run: from its own folder."""
-    sys.path.insert(0, str(ROOT))
-    try:
-        return importlib.import_module(name)
-    finally:
-        sys.path.remove(str(ROOT))
-
-
-verdicts, findings = load("verdicts"), load("findings")
+verdicts, findings = load("schur", "seed_verdicts"), load("schur", "findings")
 
 STEADY = np.array([1.0, 1.1, 0.9, 1.05])
 
 
 def test_examples():
-    for script, least in ((verdicts, 6), (findings, 1)):
+    for script, least in ((verdicts, 7), (findings, 1)):
         ran = doctest.testmod(script)
         assert ran.failed == 0
         assert ran.attempted >= least
@@ -185,6 +175,14 @@ def test_the_page_and_its_errors(tables, capsys):
     page = (tables / "page.md").read_text(encoding="utf-8")
     assert findings.main([str(tables)]) == 0
     assert capsys.readouterr().out == page
+    assert findings.main([str(tables), "-o", str(tables / "page.md"), "--claims", str(tables / "claims.parquet")]) == 0
+    rows = read(tables / "claims.parquet", "claims").to_pylist()
+    assert len(rows) == len(judged(tables)) == 29
+    row = next(row for row in rows if row["task"] == "flipflop" and row["claim"] == "ΔFVU of −CR")
+    assert (row["verdict"], row["note"], row["networks"], row["figure"]) == ("holds", None, "8", "section 4")
+    values = np.array([one["delta_fvu"] for one in ablation_rows() if one["ablation"] == "CR"])
+    assert row["estimate"] == pytest.approx(values.mean())
+    assert row["ci_high"] - row["estimate"] == pytest.approx(2.364624 * values.std(ddof=1) / 8**0.5, rel=1e-5)
     widths = {len(re.findall(r"(?<!\\)\|", line)) for line in page.splitlines() if line.startswith("| flipflop")}
     assert len(widths) <= 2
     (tables / "sine-orders.parquet").unlink()
@@ -214,4 +212,4 @@ def test_the_makefile_asks_for_every_experiment():
     assert all("-t lags=128" in line for line in ablated if "/copy-" in line)
     for option in ("--alpha", "--orders", "--controls"):
         assert sum(f" {option} " in line for line in ablated) == 4
-    assert sum(line.startswith("python findings.py") for line in lines) == 1
+    assert sum(" python findings.py " in line for line in lines) == 1
