@@ -1,4 +1,4 @@
-"""Write the reference pages from the code: commands, schemas, tasks, metrics, models.
+"""Write the reference pages from the code: commands, schemas, tasks, metrics, models, and the Python reference.
 
 The pages go to docs/reference/, which is not under version control. The same code gives the same bytes.
 """
@@ -23,6 +23,10 @@ from rnnkit.metrics import METRICS, get_metric
 from rnnkit.models.initialisation import default_initialisation
 from rnnkit.schemas import SCHEMAS
 from rnnkit.tasks import PRESETS, describe, make_task, task_class, task_names
+
+# This file also runs where its folder is not on the path, as the tests load it.
+sys.path.insert(0, str(Path(__file__).parent))
+import python_reference
 
 FOLDER = Path(__file__).parent / "reference"
 
@@ -249,6 +253,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "tasks.md": tasks_page,
     "metrics.md": metrics_page,
     "models.md": models_page,
+    **python_reference.pages(),
 }
 
 
