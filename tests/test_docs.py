@@ -21,6 +21,7 @@ from rnnkit.architectures import FAMILIES
 from rnnkit.metrics import METRICS
 from rnnkit.schemas import SCHEMAS
 from rnnkit.tasks import PRESETS, describe, task_class, task_names
+from tests.shell_blocks import lines
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -168,8 +169,7 @@ def test_guide_names_every_command_family_and_setting() -> None:
 
 def _shell_lines(path: Path) -> Iterator[str]:
     """Yield the command lines of the blocks marked `sh`."""
-    for block in re.findall(r"^```sh\n(.*?)^```", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL):
-        yield from (line for line in block.replace("\\\n", " ").splitlines() if line.strip())
+    yield from lines(path)
 
 
 def _commands(line: str) -> Iterator[list[str]]:
@@ -229,7 +229,8 @@ def test_shell_lines_are_real(page: str, line: str) -> None:
             asked = [word for word in words if word not in ("-C", str(folder.relative_to(ROOT)), "-j2")]
             assert {word for word in asked if "=" not in word} <= set(targets)
         else:
-            assert program in ("pip", "head"), f"{page}: {line}"
+            assert program in ("pip", "head", "source", "python"), f"{page}: {line}"
+            assert program != "python" or (ROOT / words[0]).is_file(), f"{page}: {line}"
 
 
 def test_unknown_options_would_be_seen() -> None:
@@ -259,7 +260,8 @@ def test_quick_start_runs(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, (line, done.stderr.decode())
         assert b"Traceback" not in done.stderr
-    assert {"ckpts", "dist.parquet", "degeneracy.csv"} <= {path.name for path in tmp_path.iterdir()}
+    made = {"ckpts", "dist.parquet", "degeneracy.csv", "training.png", "distances.png", "embedding.png", "points.png"}
+    assert made <= {path.name for path in tmp_path.iterdir()}
     assert (tmp_path / "ckpts" / "flipflop-vanilla-n16-s0.safetensors").is_file()
     written = (tmp_path / "degeneracy.csv").read_text()
     for metric in ("dsa", "pif", "svcca", "ood-loss"):

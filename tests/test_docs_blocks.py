@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,6 +48,11 @@ NEEDS: dict[str, tuple[str, ...]] = {
         *("a.pt", "b.pt", "a0.pt", "b0.pt"),
     ),
     "plot.md": ("ckpts", "grid"),
+    "own-network.md": ("net.npz", "inputs.npz"),
+    "rollout.md": ("ckpts",),
+    "running.md": ("ckpts",),
+    "shell.md": ("ckpts", "dist.parquet"),
+    "incumbents.md": ("demo",),
     "schur-ablate.md": ("ckpts",),
     "schur-findings.md": ("ckpts",),
 }
@@ -183,7 +191,18 @@ SHELF: dict[str, Callable[[str], None]] = {
     "arrays.npz": _arrays,
     "net.npz": _arrays,
     "net.mat": _matlab,
+    "inputs.npz": lambda name: np.savez(name, np.random.default_rng(4).normal(size=(4, 9, 3))),
 }
+
+
+#: Python blocks with a title that a page's commands build on.
+SCRIPTS = {"own-network.md": "save.py"}
+
+
+def script(page: str, title: str) -> str:
+    """The Python block of a page with this title."""
+    (found,) = re.findall(rf'^```python title="{title}"\n(.*?)^```', PAGES[page].read_text(), re.MULTILINE | re.DOTALL)
+    return str(found)
 
 
 @pytest.fixture(scope="module")
@@ -205,16 +224,22 @@ WITH_BLOCKS = [name for name, path in PAGES.items() if any(line.startswith("rnnk
 
 #: The package's descents have no smaller size: 1500 iterations a pair.
 SLOW = "--solver dsa-metric"
+SLOW_PAGES = ("compare.md", "incumbents.md")
 
 
 @pytest.mark.parametrize(
     ("page", "slow"),
-    [*((page, False) for page in WITH_BLOCKS), pytest.param("compare.md", True, marks=pytest.mark.slow)],
+    [
+        *((page, False) for page in WITH_BLOCKS),
+        *(pytest.param(page, True, marks=pytest.mark.slow) for page in SLOW_PAGES),
+    ],
 )
 def test_a_page_runs(page: str, slow: bool, shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for name in NEEDS.get(page, ()):
         _take(name, shelf)
+    if page in SCRIPTS:
+        exec(compile(script(page, SCRIPTS[page]), SCRIPTS[page], "exec"), {"__name__": "__main__"})
     for line in lines(PAGES[page]):
         if line.split()[0] in NOT_RUN or (SLOW in line and not slow):
             continue
@@ -229,7 +254,7 @@ def test_what_is_not_run_is_listed() -> None:
 
 
 def test_slow_lines_are_on_slow_pages() -> None:
-    assert {page for page in WITH_BLOCKS if any(SLOW in line for line in lines(PAGES[page]))} == {"compare.md"}
+    assert {page for page in WITH_BLOCKS if any(SLOW in line for line in lines(PAGES[page]))} == set(SLOW_PAGES)
 
 
 def test_what_is_prepared_is_used() -> None:
@@ -253,3 +278,13 @@ def test_a_line_that_fails_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.chdir(tmp_path)
     (done,) = run_line("rnnkit info nothing.safetensors")
     assert done.code == 2
+
+
+@pytest.mark.slow
+def test_a_cluster_on_this_computer(shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    _take("ckpts", shelf)
+    Path("cluster.py").write_text(script("running.md", "cluster.py"))
+    done = subprocess.run([sys.executable, "cluster.py"], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert run_cli("info", "dist.parquet").code == 0
