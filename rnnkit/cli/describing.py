@@ -28,16 +28,21 @@ def provenance_lines(held: Mapping[str, Any]) -> list[str]:
     with: rnnkit 1.0
     """
     lines = [f"made by: {held['command']}"] if held.get("command") else []
-    inputs = dict(held.get("inputs") or {})
+    inputs = _texts(held.get("inputs"))
     if inputs:
         named = [f"{path} (SHA-256 {digest[:12]}…)" for path, digest in list(inputs.items())[:_NAMED]]
         more = f", and {len(inputs) - _NAMED} more" if len(inputs) > _NAMED else ""
         lines.append(f"from: {', '.join(named)}{more}")
-    software = dict(held.get("software") or {})
+    software = _texts(held.get("software"))
     if software:
         named = sorted(software, key=lambda name: (name not in ("rnnkit", "python"), name != "rnnkit", name))
         lines.append("with: " + ", ".join(f"{name} {software[name]}" for name in named))
     return lines
+
+
+def _texts(held: object) -> dict[str, str]:
+    """A mapping as text; nothing where metadata of others have something else in its place."""
+    return {str(key): str(value) for key, value in held.items()} if isinstance(held, Mapping) else {}
 
 
 def _say(lines: list[str]) -> None:

@@ -50,10 +50,10 @@ def read_caption(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise FileError(str(path), "is a folder" if path.is_dir() else "no such file", "check the name")
     data = path.read_bytes()
-    said = {".png": _png, ".svg": _svg, ".pdf": _pdf}[path.suffix](data)
     try:
+        said = {".png": _png, ".svg": _svg, ".pdf": _pdf}[path.suffix](data)
         held = None if said is None else json.loads(said)
-    except ValueError:
+    except (ValueError, RecursionError):  # what was damaged need not be text any more
         held = None
     if not isinstance(held, dict) or not isinstance(held.get("command"), str):
         raise FileError(str(path), "says nothing of how it was made", "give a picture that rnnkit plot wrote")

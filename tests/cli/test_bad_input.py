@@ -192,7 +192,7 @@ CASES = [
         }.items()
         if not (line.startswith("info") and path.startswith("sample"))
     ],
-    Case("info ckpts/flipflop-vanilla-n8-s0.history.safetensors", "history", "snapshots"),
+    Case("rollout ckpts/flipflop-vanilla-n8-s0.history.safetensors", "history", "snapshots"),
     Case("export ckpts --to onnx -o new", "onnx", "known: "),
     Case("export ckpts --to troch -o new", "troch", "did you mean 'torch'"),
     Case("export ckpts --to npz -o good.pt/new", "good.pt/new", "cannot be written"),

@@ -102,6 +102,25 @@ def test_the_script_to_install_names_the_command(monkeypatch):
         assert f"_RNNKIT_COMPLETE=complete_{shell}" in shown
 
 
+def test_bash_itself_completes_with_the_script(monkeypatch, tmp_path):
+    monkeypatch.setenv("_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION", "1")
+    script = tmp_path / "complete.sh"
+    script.write_bytes(run_cli("--show-completion", "bash").out)
+    program = tmp_path / "rnnkit"
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m rnnkit "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    lines = [
+        f'source "{script}"',
+        "COMP_WORDS=(rnnkit plot fix); COMP_CWORD=2",
+        "name=$(complete -p rnnkit | sed 's/.*-F \\([^ ]*\\).*/\\1/')",
+        '"$name" rnnkit',
+        'echo "${COMPREPLY[@]}"',
+    ]
+    done = subprocess.run(["bash", "-c", "\n".join(lines)], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.split() == ["fixedpoints"], done.stderr
+
+
 def test_every_command_says_what_it_reads_and_writes():
     names = {info.name for info in app.registered_commands}
     assert names <= set(MANUAL)
