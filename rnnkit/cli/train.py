@@ -235,7 +235,10 @@ def run(
     snapshots: Annotated[
         int | None,
         _option(
-            "--snapshots", metavar="K", help="Keep the weights every K epochs; 0 for never (default).", panel=_TRAINING
+            "--snapshots",
+            metavar="K",
+            help="Keep the weights every K epochs, 1 or more; 0 for never (default).",
+            panel=_TRAINING,
         ),
     ] = None,
     l1: Annotated[

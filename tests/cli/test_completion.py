@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
 import pytest
+import typer.main
 
 from rnnkit.architectures import FAMILIES
 from rnnkit.cli.completion import METRIC_NAMES
@@ -135,3 +137,24 @@ def test_the_list_of_commands_is_in_groups():
     shown = run_cli("--help").out.decode()
     places = [shown.index(f" {title} ") for title in ("Networks", "Tasks", "Run and compare", "Take apart", "Look")]
     assert places == sorted(places)
+
+
+#: Numbers whose range depends on others, or that may be any.
+ANY = {
+    ("plot", "dims"): "2 or 3",
+    ("train", "rank"): "1 to the units",
+    ("memory-demand", "tolerance"): "from 0 to below 1",
+}
+
+
+def test_every_number_says_its_range():
+    silent = []
+    for name, command in typer.main.get_command(app).commands.items():
+        for option in command.params:
+            if option.type_descriptor.annotation not in (int, float):
+                continue
+            says = "or more" in option.help or "above 0" in option.help or re.search(r"\d to \d", option.help)
+            known = option.type_descriptor.parameter_info.min is not None
+            if not (says or known or ANY.get((name, option.name), "-") in option.help):
+                silent.append(f"{name} {option.opts[0]}: {option.help}")
+    assert not silent
