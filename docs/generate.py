@@ -26,6 +26,7 @@ from rnnkit.tasks import PRESETS, describe, make_task, task_class, task_names
 
 # This file also runs where its folder is not on the path, as the tests load it.
 sys.path.insert(0, str(Path(__file__).parent))
+import manual_page
 import python_reference
 
 FOLDER = Path(__file__).parent / "reference"
@@ -256,11 +257,14 @@ PAGES: dict[str, Callable[[], str]] = {
     **python_reference.pages(),
 }
 
+#: All that is written: the pages, and the manual page.
+FILES: dict[str, Callable[[], str]] = {**PAGES, "rnnkit.1": lambda: manual_page.manual_page(commands())}
+
 
 def main(folder: Path = FOLDER) -> None:
     """Write every page."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, page in PAGES.items():
+    for name, page in FILES.items():
         (folder / name).write_text(page(), encoding="utf-8")
 
 

@@ -54,7 +54,25 @@ def _sections(page: str) -> dict[str, str]:
 
 
 def test_generator_is_deterministic(reference: dict[str, str]) -> None:
-    assert {name: page() for name, page in generate.PAGES.items()} == reference
+    assert {name: page() for name, page in generate.FILES.items()} == reference
+
+
+def test_the_manual_page_has_every_command_and_option(reference: dict[str, str]) -> None:
+    page = reference["rnnkit.1"]
+    parts = re.split(r"^\.SS rnnkit (\S+)$", page, flags=re.MULTILINE)
+    sections = {name.replace("\\-", "-"): text for name, text in zip(parts[1::2], parts[2::2], strict=True)}
+    assert list(sections) == list(generate.commands())
+    everywhere = page[page.index(".SH OPTIONS OF EVERY COMMAND") :]
+    for name, command in generate.commands().items():
+        for parameter in command.params:
+            for option in parameter.opts if parameter.param_type_name == "option" else ():
+                held = everywhere if parameter.rich_help_panel == "Talk" else sections[name]
+                assert re.search(rf"^\.B .*{re.escape(option.replace('-', chr(92) + '-'))}\b", held, re.MULTILINE), (
+                    option
+                )
+    # A line that begins with a dot is a request: there are only those that are meant.
+    requests = {line.split()[0] for line in page.splitlines() if line.startswith((".", "'"))}
+    assert requests <= {".TH", ".SH", ".SS", ".PP", ".TP", ".B", ".I", ".nf", ".fi"}
 
 
 def test_every_command_and_option_is_on_its_page(reference: dict[str, str]) -> None:

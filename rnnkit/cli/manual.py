@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 __all__ = ["MANUAL", "PANELS", "Files", "help_of", "panel"]
 
-_CHECKPOINTS = "checkpoints: safetensors files, rnnkit's own or PyTorch state dicts; folders are searched for them"
+_CHECKPOINTS = "checkpoints (safetensors files, rnnkit's own or PyTorch state dicts; folders are searched for them)"
 _FLAGGED = "done, but some rows carry a failed status"
 
 
