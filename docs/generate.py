@@ -1,4 +1,4 @@
-"""Write the reference pages from the code: commands, schemas, tasks, metrics, models.
+"""Write the reference pages from the code: commands, schemas, tasks, metrics, models, and the Python reference.
 
 The pages go to docs/reference/, which is not under version control. The same code gives the same bytes.
 """
@@ -23,6 +23,11 @@ from rnnkit.metrics import METRICS, get_metric
 from rnnkit.models.initialisation import default_initialisation
 from rnnkit.schemas import SCHEMAS
 from rnnkit.tasks import PRESETS, describe, make_task, task_class, task_names
+
+# This file also runs where its folder is not on the path, as the tests load it.
+sys.path.insert(0, str(Path(__file__).parent))
+import manual_page
+import python_reference
 
 FOLDER = Path(__file__).parent / "reference"
 
@@ -249,13 +254,17 @@ PAGES: dict[str, Callable[[], str]] = {
     "tasks.md": tasks_page,
     "metrics.md": metrics_page,
     "models.md": models_page,
+    **python_reference.pages(),
 }
+
+#: All that is written: the pages, and the manual page.
+FILES: dict[str, Callable[[], str]] = {**PAGES, "rnnkit.1": lambda: manual_page.manual_page(commands())}
 
 
 def main(folder: Path = FOLDER) -> None:
     """Write every page."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, page in PAGES.items():
+    for name, page in FILES.items():
         (folder / name).write_text(page(), encoding="utf-8")
 
 

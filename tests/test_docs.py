@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
+import inspect
 import os
 import re
 import shlex
@@ -19,6 +21,7 @@ from rnnkit.architectures import FAMILIES
 from rnnkit.metrics import METRICS
 from rnnkit.schemas import SCHEMAS
 from rnnkit.tasks import PRESETS, describe, task_class, task_names
+from tests.shell_blocks import lines
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
@@ -51,7 +54,25 @@ def _sections(page: str) -> dict[str, str]:
 
 
 def test_generator_is_deterministic(reference: dict[str, str]) -> None:
-    assert {name: page() for name, page in generate.PAGES.items()} == reference
+    assert {name: page() for name, page in generate.FILES.items()} == reference
+
+
+def test_the_manual_page_has_every_command_and_option(reference: dict[str, str]) -> None:
+    page = reference["rnnkit.1"]
+    parts = re.split(r"^\.SS rnnkit (\S+)$", page, flags=re.MULTILINE)
+    sections = {name.replace("\\-", "-"): text for name, text in zip(parts[1::2], parts[2::2], strict=True)}
+    assert list(sections) == list(generate.commands())
+    everywhere = page[page.index(".SH OPTIONS OF EVERY COMMAND") :]
+    for name, command in generate.commands().items():
+        for parameter in command.params:
+            for option in parameter.opts if parameter.param_type_name == "option" else ():
+                held = everywhere if parameter.rich_help_panel == "Talk" else sections[name]
+                assert re.search(rf"^\.B .*{re.escape(option.replace('-', chr(92) + '-'))}\b", held, re.MULTILINE), (
+                    option
+                )
+    # A line that begins with a dot is a request: there are only those that are meant.
+    requests = {line.split()[0] for line in page.splitlines() if line.startswith((".", "'"))}
+    assert requests <= {".TH", ".SH", ".SS", ".PP", ".TP", ".B", ".I", ".nf", ".fi"}
 
 
 def test_every_command_and_option_is_on_its_page(reference: dict[str, str]) -> None:
@@ -84,6 +105,67 @@ def test_every_metric_and_family_is_on_its_page(reference: dict[str, str]) -> No
     assert list(_sections(reference["models.md"])) == list(FAMILIES)
 
 
+def test_every_public_name_is_in_the_python_reference(reference: dict[str, str]) -> None:
+    python = generate.python_reference
+    pages = {name: text for name, text in reference.items() if name.startswith("python-")}
+    described = {
+        anchor for text in pages.values() for anchor in re.findall(r"^### .* \{ #(\S+) \}$", text, re.MULTILINE)
+    }
+    linked = {name: set(re.findall(r"^- \[\S+\]\(\S+#(\S+)\)$", text, re.MULTILINE)) for name, text in pages.items()}
+    public = python.public()
+    assert {"rnnkit.stages", "rnnkit.tables", "rnnkit.numerics.krawczyk", "rnnkit.tasks.flipflop"} <= set(public)
+    for module, names in public.items():
+        for name in names:
+            found = f"{module}.{name}" in described
+            # What a module only passes on is a link to where it is described.
+            assert found or any(link.endswith(f".{name}") for link in linked[python._page_of(module)]), (module, name)
+    assert set().union(*linked.values()) <= described
+
+
+def test_every_public_function_and_class_says_what_it_is() -> None:
+    silent = [
+        f"{module}.{name}"
+        for module, names in generate.python_reference.public().items()
+        for name in names
+        for found in [getattr(importlib.import_module(module), name)]
+        if (inspect.isclass(found) or inspect.isroutine(found)) and not inspect.getdoc(found)
+    ]
+    assert not silent
+
+
+def test_docstrings_become_markdown() -> None:
+    said = """Return a_b * c (see :func:`rnnkit.tables.read`).
+
+    Below is a formula::
+
+        d = min |A|
+
+    Parameters
+    ----------
+    x : (networks, units) float32
+        What it is,
+        on two lines.
+    y
+
+    Raises
+    ------
+    InputError
+        When it does not fit.
+
+    Examples
+    --------
+    >>> 1 + 1
+    2
+    """
+    assert generate.python_reference.docstring(inspect.cleandoc(said)) == (
+        "Return a&#95;b &#42; c (see <code>rnnkit.tables.read</code>).\n\nBelow is a formula:\n\n"
+        "```text\nd = min |A|\n```\n\n**Parameters**\n\n"
+        "- <code>x</code> ((networks, units) float32): What it is, on two lines.\n- <code>y</code>\n\n"
+        "**Raises**\n\n- <code>InputError</code>: When it does not fit.\n\n"
+        "**Examples**\n\n```pycon\n>>> 1 + 1\n2\n```\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("page", "names"),
     [("tasks.md", task_names()), ("compare.md", list(METRICS))],
@@ -105,8 +187,7 @@ def test_guide_names_every_command_family_and_setting() -> None:
 
 def _shell_lines(path: Path) -> Iterator[str]:
     """Yield the command lines of the blocks marked `sh`."""
-    for block in re.findall(r"^```sh\n(.*?)^```", path.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL):
-        yield from (line for line in block.replace("\\\n", " ").splitlines() if line.strip())
+    yield from lines(path)
 
 
 def _commands(line: str) -> Iterator[list[str]]:
@@ -166,7 +247,8 @@ def test_shell_lines_are_real(page: str, line: str) -> None:
             asked = [word for word in words if word not in ("-C", str(folder.relative_to(ROOT)), "-j2")]
             assert {word for word in asked if "=" not in word} <= set(targets)
         else:
-            assert program in ("pip", "head"), f"{page}: {line}"
+            assert program in ("pip", "head", "source", "python"), f"{page}: {line}"
+            assert program != "python" or (ROOT / words[0]).is_file(), f"{page}: {line}"
 
 
 def test_unknown_options_would_be_seen() -> None:
@@ -196,7 +278,8 @@ def test_quick_start_runs(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, (line, done.stderr.decode())
         assert b"Traceback" not in done.stderr
-    assert {"ckpts", "dist.parquet", "degeneracy.csv"} <= {path.name for path in tmp_path.iterdir()}
+    made = {"ckpts", "dist.parquet", "degeneracy.csv", "training.png", "distances.png", "embedding.png", "points.png"}
+    assert made <= {path.name for path in tmp_path.iterdir()}
     assert (tmp_path / "ckpts" / "flipflop-vanilla-n16-s0.safetensors").is_file()
     written = (tmp_path / "degeneracy.csv").read_text()
     for metric in ("dsa", "pif", "svcca", "ood-loss"):
@@ -209,8 +292,9 @@ def test_quick_start_runs(tmp_path: Path) -> None:
 def _anchors(text: str) -> set[str]:
     """The anchors that headings get, as Python-Markdown makes them."""
     plain = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    named = set(re.findall(r"^#+ .+ \{ #(\S+) \}$", plain, flags=re.MULTILINE))
     found = re.findall(r"^#+ (.+)$", plain, flags=re.MULTILINE)
-    return {re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower()) for heading in found}
+    return named | {re.sub(r"[\s-]+", "-", re.sub(r"[^\w\s-]", "", heading).strip().lower()) for heading in found}
 
 
 def test_internal_links_resolve(reference: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rnnkit.cli.manual import help_of, panel
 from rnnkit.cli.talk import talk
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class ReaderGoneError(Exception):
 
 def register(app: typer.Typer, function: Callable[..., Any], name: str, example: str) -> None:
     """Add a command to the application, with --quiet, --verbose and --debug, and an example below its help.
+
+    The help is the function's docstring and what :mod:`rnnkit.cli.manual` has of the command.
 
     `example` is a command line that can be pasted: help is wrapped to the terminal, so it is to fit in 76 columns.
     """
@@ -55,7 +58,8 @@ def register(app: typer.Typer, function: Callable[..., Any], name: str, example:
             *common,
         ]
     )
-    app.command(name, epilog=f"Example: {example}")(command)
+    says = help_of(name, inspect.getdoc(function) or "")
+    app.command(name, help=says, epilog=f"Example: {example}", rich_help_panel=panel(name))(command)
 
 
 def provenance(**parameters: Any) -> Provenance:

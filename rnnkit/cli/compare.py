@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from rnnkit.cli import completion
 from rnnkit.cli.command import provenance
 from rnnkit.cli.options import (
     Device,
@@ -59,8 +60,8 @@ def run(
         typer.Option(
             "--metric",
             metavar="NAME,...",
-            help="dsa, dsa-angular, dsa-wasserstein, input-dsa, pif, pif-initial, frobenius, spectrum, svcca, cka, "
-            "procrustes, behaviour, behaviour-ood.",
+            help=f"{', '.join(completion.METRIC_NAMES)}.",
+            autocompletion=completion.metrics,
         ),
     ] = "dsa,pif,svcca",
     within: Annotated[
@@ -91,10 +92,24 @@ def run(
         typer.Option("--delay", min=1, help="Delays of the embedding; chosen by default.", show_default=False),
     ] = None,
     delay_by: Annotated[
-        str, typer.Option("--delay-by", metavar="RULE", help="heldout, or training as the paper.")
+        str,
+        typer.Option(
+            "--delay-by",
+            metavar="RULE",
+            help="heldout, or training as the paper.",
+            autocompletion=completion.choices("heldout", "training"),
+        ),
     ] = "heldout",
     max_delay: Annotated[int, typer.Option("--max-delay", min=1, help="Longest delay to try.")] = 30,
-    basis: Annotated[str, typer.Option("--basis", metavar="NAME", help="whitened (dsa-metric's) or pc.")] = "whitened",
+    basis: Annotated[
+        str,
+        typer.Option(
+            "--basis",
+            metavar="NAME",
+            help="whitened (dsa-metric's) or pc.",
+            autocompletion=completion.choices("whitened", "pc"),
+        ),
+    ] = "whitened",
     starts: Annotated[
         int | None,
         typer.Option(
@@ -110,12 +125,16 @@ def run(
             "--bound",
             metavar="EFFORT",
             help="Lower bounds of dsa, dsa-angular, input-dsa: spectra, quick, or full (slow).",
+            autocompletion=completion.choices("spectra", "quick", "full"),
         ),
     ] = "quick",
     match: Annotated[
         str,
         typer.Option(
-            "--match", metavar="WHAT", help="pif, pif-initial: weights (recurrent), or io (input and readout too)."
+            "--match",
+            metavar="WHAT",
+            help="pif, pif-initial: weights (recurrent), or io (input and readout too).",
+            autocompletion=completion.choices("weights", "io"),
         ),
     ] = "weights",
     solver: Annotated[
@@ -125,6 +144,7 @@ def run(
             metavar="NAME",
             help="rnnkit; or, as published, dsa-metric (dsa, dsa-angular) or qc-procrustes (pif, pif-initial). "
             "Other metrics are as usual.",
+            autocompletion=completion.solvers,
         ),
     ] = "rnnkit",
     seed: Seed = 0,

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from rnnkit.cli.completion import choices
 from rnnkit.cli.options import Checkpoints
 from rnnkit.cli.talk import talk
 from rnnkit.errors import unknown_name
@@ -19,7 +20,12 @@ _KINDS = ("torch", "npz", "mat")
 
 def run(
     checkpoints: Checkpoints,
-    to: Annotated[str, typer.Option("--to", metavar="KIND", help="torch, npz or mat.", show_default=False)],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to", metavar="KIND", help="torch, npz or mat.", show_default=False, autocompletion=choices(*_KINDS)
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the files.", show_default=False)],
 ) -> None:
     """Write networks for other software: PyTorch state dicts, .npz or .mat. Importing them is the identity."""

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from rnnkit.cli.command import provenance
+from rnnkit.cli.completion import choices
 from rnnkit.cli.options import (
     By,
     Checkpoints,
@@ -35,7 +36,13 @@ def run(
     parameters: TaskParameters = None,
     trials: Annotated[int, typer.Option("--trials", min=1, metavar="B", help="Trials to measure on.")] = 20,
     trained: Annotated[
-        str, typer.Option("--parameters", metavar="WHAT", help="The kernel is by recurrent weights, or by all.")
+        str,
+        typer.Option(
+            "--parameters",
+            metavar="WHAT",
+            help="The kernel is by recurrent weights, or by all.",
+            autocompletion=choices("recurrent", "all"),
+        ),
     ] = "recurrent",
     centred: Annotated[
         bool, typer.Option("--centred", help="Subtract each unit's mean from the representations.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnkit.cli.command import provenance
+from rnnkit.cli.completion import choices
 from rnnkit.cli.options import (
     Checkpoints,
     Device,
@@ -48,7 +49,7 @@ def run(
         typer.Option(
             "--starts",
             metavar="K",
-            help="Searches for each network and input; 512 by default, 500 for descent.",
+            help="Searches for each network and input, 1 or more; 512 by default, 500 for descent.",
             show_default=False,
         ),
     ] = None,
@@ -61,6 +62,7 @@ def run(
             "--method",
             metavar="NAME",
             help="newton, or descent: 1000 steps of gradient descent from states of trials, all ends kept.",
+            autocompletion=choices("newton", "descent"),
         ),
     ] = "newton",
     coverage: Annotated[

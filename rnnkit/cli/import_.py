@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from rnnkit.cli.command import provenance
+from rnnkit.cli.completion import choices, models, tasks
 from rnnkit.cli.options import TaskParameters, parse_parameters
 from rnnkit.cli.talk import talk
 from rnnkit.errors import FileError, InputError
@@ -51,17 +52,35 @@ def run(
         typer.Option("--out", "-o", metavar="DIR", help="Folder for the checkpoints.", show_default=False),
     ],
     layout: Annotated[
-        str, typer.Option("--layout", metavar="NAME", help="auto, torch, current, lowrank or arrays.")
+        str,
+        typer.Option(
+            "--layout",
+            metavar="NAME",
+            help="auto, torch, current, lowrank or arrays.",
+            autocompletion=choices("auto", "torch", "current", "lowrank", "arrays"),
+        ),
     ] = "auto",
     alpha: Annotated[
         float | None,
-        typer.Option("--alpha", help="Share of the state a step replaces (leaky families).", show_default=False),
+        typer.Option(
+            "--alpha",
+            help="Share of the state a step replaces (leaky families): above 0, at most 1.",
+            show_default=False,
+        ),
     ] = None,
     nonlinearity: Annotated[
         str | None,
-        typer.Option("--nonlinearity", metavar="NAME", help="tanh, relu or identity.", show_default=False),
+        typer.Option(
+            "--nonlinearity",
+            metavar="NAME",
+            help="tanh, relu or identity.",
+            show_default=False,
+            autocompletion=choices("tanh", "relu", "identity"),
+        ),
     ] = None,
-    gamma: Annotated[float | None, typer.Option("--gamma", help="Divisor of the output.", show_default=False)] = None,
+    gamma: Annotated[
+        float | None, typer.Option("--gamma", help="Divisor of the output, above 0.", show_default=False)
+    ] = None,
     initial: Annotated[
         list[Path] | None,
         typer.Option(
@@ -73,7 +92,9 @@ def run(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option("--model", metavar="NAME", help="Model family, for plain arrays.", show_default=False),
+        typer.Option(
+            "--model", metavar="NAME", help="Model family, for plain arrays.", show_default=False, autocompletion=models
+        ),
     ] = None,
     array: Annotated[
         list[str] | None,
@@ -103,7 +124,8 @@ def run(
         ),
     ] = None,
     task: Annotated[
-        str | None, typer.Option("--task", metavar="TASK", help="Task the networks do.", show_default=False)
+        str | None,
+        typer.Option("--task", metavar="TASK", help="Task the networks do.", show_default=False, autocompletion=tasks),
     ] = None,
     parameters: TaskParameters = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace checkpoints of the same names.")] = False,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +10,7 @@ import typer
 
 from rnnkit.cli.command import provenance
 from rnnkit.cli.options import Format, Out
-from rnnkit.cli.output import check_output, show, write_table
+from rnnkit.cli.output import check_output, write_table
 from rnnkit.cli.talk import talk
 from rnnkit.errors import InputError
 
@@ -22,17 +21,29 @@ EXAMPLE = "rnnkit info ckpts"
 def run(
     paths: Annotated[
         list[str],
-        typer.Argument(metavar="PATH...", help="Checkpoints, or one table (- for standard input).", show_default=False),
+        typer.Argument(
+            metavar="PATH...",
+            help="Checkpoints; or one table (- for standard input), picture or file of snapshots.",
+            show_default=False,
+        ),
     ],
     out: Out = None,
     form: Format = None,
 ) -> int:
-    """Show what checkpoints or a table hold; with --verbose, all of a table's provenance."""
+    """Show what a file that rnnkit wrote holds, and where it comes from.
+
+    A row for each checkpoint, or a text on one table, picture or file of snapshots. With --verbose: all that one file
+    says of itself, as JSON.
+    """
     target = check_output(out, form)
-    if len(paths) == 1 and (paths[0] == "-" or Path(paths[0]).suffix in (".parquet", ".csv", ".jsonl")):
+    if len(paths) == 1 and (describe := _describer(paths[0])) is not None:
         if out or form:
-            raise InputError(paths[0], "is a table, and its description is text", "leave out -o and --format")
-        return _describe(paths[0])
+            raise InputError(paths[0], "is described in words", "leave out -o and --format")
+        describe()
+        return 0
+    for path in paths:
+        if (Path(path) / ".rnnkit-train").is_dir():
+            talk.say(f"{path}: holds a run that was cut off; its command with --resume goes on")
     from rnnkit.interop import load_all
     from rnnkit.stages.info import info
 
@@ -42,19 +53,17 @@ def run(
     return write_table("info", [table], target, bool(out or form), ran)
 
 
-def _describe(path: str) -> int:
-    """Print what a table holds: its schema, the command that made it, its first rows."""
-    from rnnkit.tables import describe, read_rows
+def _describer(path: str) -> Callable[[], None] | None:
+    """Return what describes one file in words, or None for checkpoints, which make a table."""
+    from rnnkit.cli import describing
 
-    table = read_rows(sys.stdin.buffer if path == "-" else Path(path))
-    held = describe(table, path)
-    if talk.verbose:
-        sys.stdout.write(json.dumps(held, indent=2) + "\n")
-        return 0
-    lines = [f"{path}: {held.get('schema', 'a')} table, {held['rows']} rows, {len(held['columns'])} columns"]
-    if held.get("command"):
-        lines.append(f"made by: {held['command']}")
-    sys.stdout.write("\n".join(lines) + "\n")
-    sys.stdout.flush()
-    show([table])
-    return 0
+    file = Path(path)
+    if path == "-" or file.suffix in (".parquet", ".csv", ".jsonl"):
+        return lambda: describing.describe_table(path)
+    if file.suffix in (".png", ".svg", ".pdf"):
+        return lambda: describing.describe_picture(file)
+    if path.endswith(".history.safetensors"):
+        return lambda: describing.describe_snapshots(file)
+    if talk.verbose and file.is_file():
+        return lambda: describing.describe_checkpoint(file)
+    return None

@@ -130,7 +130,8 @@ def main() -> NoReturn:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, talk.interrupt)
     try:
-        code = app(args=_spread_greedy(sys.argv[1:]), standalone_mode=False)
+        # By one name however it was started: completion goes by it.
+        code = app(args=_spread_greedy(sys.argv[1:]), prog_name="rnnkit", standalone_mode=False)
         if code == _INTERRUPTED:  # typer answers Ctrl-C with this code and no word
             raise KeyboardInterrupt
         sys.stdout.flush()

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from rnnkit.cli import completion
 from rnnkit.cli.command import provenance
 from rnnkit.cli.options import Device, Format, Out, Seed, TaskParameters, Threads, parse_parameters
 from rnnkit.cli.output import check_output, write_table
@@ -20,7 +21,10 @@ _OUTPUTS = ("window", "previous", "none")
 
 
 def run(
-    task: Annotated[str, typer.Argument(metavar="TASK", help="Task to measure.", show_default=False)],
+    task: Annotated[
+        str,
+        typer.Argument(metavar="TASK", help="Task to measure.", show_default=False, autocompletion=completion.tasks),
+    ],
     parameters: TaskParameters = None,
     history: Annotated[
         str | None,
@@ -32,25 +36,40 @@ def run(
         ),
     ] = None,
     inputs_until: Annotated[
-        str, typer.Option("--inputs-until", metavar="STEP", help="Last input seen when predicting step t: t or t-1.")
+        str,
+        typer.Option(
+            "--inputs-until",
+            metavar="STEP",
+            help="Last input seen when predicting step t: t or t-1.",
+            autocompletion=completion.choices(*_ENDS),
+        ),
     ] = "t",
     outputs: Annotated[
         str,
-        typer.Option("--outputs", metavar="NAME", help="Targets seen: window (as many as inputs), previous or none."),
+        typer.Option(
+            "--outputs",
+            metavar="NAME",
+            help="Targets seen: window (as many as inputs), previous or none.",
+            autocompletion=completion.choices(*_OUTPUTS),
+        ),
     ] = "window",
-    trials: Annotated[int, typer.Option("--trials", metavar="B", help="Trials; a quarter is held out.")] = 4000,
+    trials: Annotated[
+        int, typer.Option("--trials", metavar="B", help="Trials, 8 or more; a quarter is held out.")
+    ] = 4000,
     seeds: Annotated[str, typer.Option("--seeds", metavar="SEEDS", help="0:3 or 0,4,7: predictors a history.")] = "0:3",
-    hidden: Annotated[int, typer.Option("--hidden", help="Units of a predictor's hidden layer.")] = 128,
-    steps: Annotated[int, typer.Option("--steps", help="Training steps of a predictor.")] = 1200,
-    batch: Annotated[int, typer.Option("--batch", help="Samples of a training step.")] = 512,
-    lr: Annotated[float, typer.Option("--lr", help="Peak of the one-cycle learning rate.")] = 0.02,
+    hidden: Annotated[int, typer.Option("--hidden", help="Units of a predictor's hidden layer, 1 to 65536.")] = 128,
+    steps: Annotated[int, typer.Option("--steps", help="Training steps of a predictor, 1 to 10000000.")] = 1200,
+    batch: Annotated[int, typer.Option("--batch", help="Samples of a training step, 1 to 1048576.")] = 512,
+    lr: Annotated[float, typer.Option("--lr", help="Peak of the one-cycle learning rate, above 0.")] = 0.02,
     tolerance: Annotated[
-        float, typer.Option("--tolerance", help="Share of the curve's fall that counts as level.")
+        float, typer.Option("--tolerance", help="Share of the curve's fall that counts as level: from 0 to below 1.")
     ] = 0.1,
     floor: Annotated[
-        float, typer.Option("--floor", help="Share of the target's variance that counts as level.")
+        float, typer.Option("--floor", help="Share of the target's variance that counts as level, 0 or more.")
     ] = 1e-3,
-    bootstrap: Annotated[int, typer.Option("--bootstrap", metavar="DRAWS", help="Draws for the intervals.")] = 2000,
+    bootstrap: Annotated[
+        int, typer.Option("--bootstrap", metavar="DRAWS", help="Draws for the intervals, 2 or more.")
+    ] = 2000,
     seed: Seed = 0,
     device: Device = "auto",
     threads: Threads = None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnnkit.cli.completion import choices, task_parameters, tasks
 from rnnkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -49,19 +50,41 @@ Out = Annotated[
 ]
 Format = Annotated[
     str | None,
-    typer.Option("--format", metavar="NAME", help="parquet, csv or jsonl, whatever the ending.", show_default=False),
+    typer.Option(
+        "--format",
+        metavar="NAME",
+        help="parquet, csv or jsonl, whatever the ending.",
+        show_default=False,
+        autocompletion=choices("parquet", "csv", "jsonl"),
+    ),
 ]
 TaskName = Annotated[
     str | None,
-    typer.Option("--task", metavar="TASK", help="Task to run on; each network's own by default.", show_default=False),
+    typer.Option(
+        "--task",
+        metavar="TASK",
+        help="Task to run on; each network's own by default.",
+        show_default=False,
+        autocompletion=tasks,
+    ),
 ]
 TaskParameters = Annotated[
     list[str] | None,
-    typer.Option("-t", metavar="KEY=VALUE", help="Task parameter; may be repeated.", show_default=False),
+    typer.Option(
+        "-t",
+        metavar="KEY=VALUE",
+        help="Task parameter; may be repeated.",
+        show_default=False,
+        autocompletion=task_parameters,
+    ),
 ]
-Trials = Annotated[int | None, typer.Option("--trials", metavar="B", help="Number of trials.", show_default=False)]
+Trials = Annotated[
+    int | None, typer.Option("--trials", metavar="B", help="Number of trials, 1 or more.", show_default=False)
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Fixes everything random.")]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda[:k].")]
+Device = Annotated[
+    str, typer.Option("--device", help="auto, cpu or cuda[:k].", autocompletion=choices("auto", "cpu", "cuda"))
+]
 Threads = Annotated[
     int | None,
     typer.Option("--threads", min=1, help="CPU threads; all cores by default.", show_default=False),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rnnkit.provenance import Provenance
 
-__all__ = ["GOOD", "check_apart", "check_output", "show", "write_table"]
+__all__ = ["GOOD", "check_apart", "check_output", "show", "show_columns", "write_table"]
 
 _FORMATS = ("parquet", "csv", "jsonl")
 _SHOWN = 20
@@ -107,6 +107,30 @@ def show(tables: Iterable[pa.Table]) -> set[str]:
         parts = f"{min(total, _SHOWN)} of {total} rows, {len(names)} of {len(cells)} columns"
         talk.say(f"{parts}; add -o FILE to write them all")
     return statuses
+
+
+def show_columns(table: pa.Table, rows: int = 3) -> bool:
+    """Print a table that is too wide a line a column, with its unit and its first rows; return whether it was.
+
+    A table that fits is left to :func:`show`.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console() if sys.stdout.isatty() else Console(width=200)
+    head = table.slice(0, rows)
+    cells = {name: [_cell(value) for value in head.column(name).to_pylist()] for name in table.column_names}
+    if len(_fitting(cells, console.width)) == len(cells):
+        return False
+    shown = Table("column", "unit", *(f"row {k}" for k in range(head.num_rows)))
+    for field in table.schema:
+        unit = (field.metadata or {}).get(b"unit", b"").decode()
+        width = max(12, console.width // (head.num_rows + 2))
+        shown.add_row(field.name, unit, *(_shortened(text, width) for text in cells[field.name]))
+    console.print(shown)
+    if table.num_rows > rows:
+        talk.say(f"{rows} of {table.num_rows} rows")
+    return True
 
 
 def _shortened(text: str, width: int) -> str:

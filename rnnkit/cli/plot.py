@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnnkit.cli import completion
 from rnnkit.cli.command import provenance
 from rnnkit.cli.options import named, split_names
 from rnnkit.cli.talk import talk
@@ -26,7 +27,9 @@ _KINDS = ", ".join(KINDS)
 
 
 def run(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"{_KINDS}.", show_default=False)],
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help=f"{_KINDS}.", show_default=False, autocompletion=completion.kinds)
+    ],
     tables: Annotated[
         list[Path],
         typer.Argument(metavar="TABLE...", help="Tables to draw; - for standard input.", show_default=False),
@@ -37,19 +40,27 @@ def run(
     ] = None,
     form: Annotated[
         str | None,
-        typer.Option("--format", metavar="NAME", help="png, svg or pdf, whatever the ending.", show_default=False),
+        typer.Option(
+            "--format",
+            metavar="NAME",
+            help="png, svg or pdf, whatever the ending.",
+            show_default=False,
+            autocompletion=completion.choices(*_ENDINGS),
+        ),
     ] = None,
     width: Annotated[
-        float | None, typer.Option("--width", help="Inches; 3.4, or 7 for several panels.", show_default=False)
+        float | None,
+        typer.Option("--width", help="Inches, 0.5 to 100; 3.4, or 7 for several panels.", show_default=False),
     ] = None,
     height: Annotated[
-        float | None, typer.Option("--height", help="Inches; by the panels, by default.", show_default=False)
+        float | None,
+        typer.Option("--height", help="Inches, 0.5 to 100; by the panels, by default.", show_default=False),
     ] = None,
     title: Annotated[str | None, typer.Option("--title", help="Title of the figure.", show_default=False)] = None,
     xlabel: Annotated[str | None, typer.Option("--xlabel", help="Label of x axes.", show_default=False)] = None,
     ylabel: Annotated[str | None, typer.Option("--ylabel", help="Label of y axes.", show_default=False)] = None,
-    font_size: Annotated[float, typer.Option("--font-size", help="Points.")] = 8.0,
-    dpi: Annotated[float, typer.Option("--dpi", help="Dots per inch of .png.")] = 300.0,
+    font_size: Annotated[float, typer.Option("--font-size", help="Points, 1 to 100.")] = 8.0,
+    dpi: Annotated[float, typer.Option("--dpi", help="Dots per inch of .png, 10 to 2400.")] = 300.0,
     style: Annotated[
         list[str] | None,
         typer.Option(
@@ -64,7 +75,10 @@ def run(
         str | None, typer.Option("--value", metavar="COLUMN", help="Column to show.", show_default=False)
     ] = None,
     metric: Annotated[
-        str | None, typer.Option("--metric", metavar="NAME,...", help="Metrics to show; all by default.")
+        str | None,
+        typer.Option(
+            "--metric", metavar="NAME,...", help="Metrics to show; all by default.", autocompletion=completion.metrics
+        ),
     ] = None,
     network: Annotated[
         str | None, typer.Option("--network", metavar="NAME,...", help="Networks to show; all by default.")
@@ -74,12 +88,21 @@ def run(
         typer.Option("--factor", metavar="KEY", help="degeneracy: group column along the x axis.", show_default=False),
     ] = None,
     scale: Annotated[
-        str | None, typer.Option("--scale", metavar="NAME", help="Of values: log or linear.", show_default=False)
+        str | None,
+        typer.Option(
+            "--scale",
+            metavar="NAME",
+            help="Of values: log or linear.",
+            show_default=False,
+            autocompletion=completion.choices("log", "linear"),
+        ),
     ] = None,
     dims: Annotated[int, typer.Option("--dims", help="fixedpoints: 2 or 3 principal components.")] = 2,
     trials: Annotated[
         int | None,
-        typer.Option("--trials", metavar="B", help="fixedpoints: trajectories of each network.", show_default=False),
+        typer.Option(
+            "--trials", metavar="B", help="fixedpoints: trajectories of each network, 1 or more.", show_default=False
+        ),
     ] = None,
 ) -> int:
     """Draw tables as a figure, to be printed in a column of a journal."""

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from rnnkit.cli import completion
 from rnnkit.cli.command import provenance
 from rnnkit.cli.options import Format, Out, Seed, TaskParameters, parse_parameters
 from rnnkit.cli.output import check_output, write_table
@@ -15,7 +16,12 @@ EXAMPLE = "rnnkit sample flipflop -t bits=2 --trials 4 -o trials.parquet"
 
 
 def run(
-    task: Annotated[str, typer.Argument(metavar="TASK", help="Task to draw trials of.", show_default=False)],
+    task: Annotated[
+        str,
+        typer.Argument(
+            metavar="TASK", help="Task to draw trials of.", show_default=False, autocompletion=completion.tasks
+        ),
+    ],
     parameters: TaskParameters = None,
     trials: Annotated[int, typer.Option("--trials", min=1, metavar="B", help="Number of trials.")] = 10,
     seed: Seed = 0,

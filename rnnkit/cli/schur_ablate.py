@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnkit.cli.command import provenance
+from rnnkit.cli.completion import choices
 from rnnkit.cli.options import (
     Checkpoints,
     Device,
@@ -42,7 +43,11 @@ def run(
     checkpoints: Checkpoints,
     alpha: Annotated[
         str,
-        typer.Option("--alpha", metavar="SHARE,...", help="Blocks of at least this share of the spectral radius lead."),
+        typer.Option(
+            "--alpha",
+            metavar="SHARE,...",
+            help="Blocks of at least this share of the spectral radius lead: above 0, at most 1.",
+        ),
     ] = "0.9",
     orders: Annotated[
         int, typer.Option("--orders", min=0, metavar="K", help="Random orders of the blocks inside the sectors.")
@@ -53,7 +58,12 @@ def run(
     ] = 0,
     control: Annotated[
         str,
-        typer.Option("--control", metavar="KIND,...", help="isotropic, entries, rotated, or all."),
+        typer.Option(
+            "--control",
+            metavar="KIND,...",
+            help="isotropic, entries, rotated, or all.",
+            autocompletion=choices("all", *_CONTROLS),
+        ),
     ] = "all",
     controls_out: Annotated[
         Path | None,
@@ -63,7 +73,9 @@ def run(
         Path | None,
         typer.Option("--schur", metavar="FILE", help="Table of the blocks of the Schur forms.", show_default=False),
     ] = None,
-    epsilon: Annotated[float, typer.Option("--epsilon", help="Largest rollout distance of a stabiliser.")] = 0.01,
+    epsilon: Annotated[
+        float, typer.Option("--epsilon", help="Largest rollout distance of a stabiliser, 0 or more.")
+    ] = 0.01,
     save: Annotated[
         Path | None,
         typer.Option("--save", metavar="DIR", help="Folder for the ablated networks.", show_default=False),
@@ -143,11 +155,14 @@ def run(
 
 def _shares(text: str) -> list[float]:
     """Read the values of --alpha."""
-    values = split_names("--alpha", text)
     try:
-        return [float(value) for value in values]
+        values = [float(value) for value in text.split(",")]
     except ValueError as error:
         raise InputError("--alpha", f"'{text}' is no list of numbers", "for example --alpha 0.8,0.9") from error
+    twice = next((value for value in values if values.count(value) > 1), None)
+    if twice is not None:
+        raise InputError("--alpha", f"{twice:g} is given twice", "give it once")
+    return values
 
 
 def _kinds(text: str) -> list[str]:

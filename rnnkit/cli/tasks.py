@@ -8,13 +8,18 @@ from typing import Annotated, Any
 
 import typer
 
+from rnnkit.cli import completion
+
 NAME = "tasks"
 EXAMPLE = "rnnkit tasks flipflop"
 
 
 def run(
     task: Annotated[
-        str | None, typer.Argument(metavar="TASK", help="Task or preset to describe.", show_default=False)
+        str | None,
+        typer.Argument(
+            metavar="TASK", help="Task or preset to describe.", show_default=False, autocompletion=completion.tasks
+        ),
     ] = None,
 ) -> None:
     """List the tasks and presets, or the parameters, defaults and source of one."""

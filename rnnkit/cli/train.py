@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from rnnkit.cli import completion
 from rnnkit.cli.command import provenance
 from rnnkit.cli.options import Device, TaskParameters, Threads, parse_parameters
 from rnnkit.cli.talk import progress, talk
@@ -72,7 +73,10 @@ _MODEL, _TRAINING, _PENALTIES = "Model", "Training", "Penalties"
 def run(
     context: typer.Context,
     task: Annotated[
-        str, typer.Argument(metavar="TASK", help="Task to train on, or a preset like schur/copy.")
+        str,
+        typer.Argument(
+            metavar="TASK", help="Task to train on, or a preset like schur/copy.", autocompletion=completion.tasks
+        ),
     ] = "flipflop",
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for networks and training.parquet.")
@@ -105,24 +109,38 @@ def run(
             "--model",
             metavar="NAME",
             help="vanilla (default), mup, leaky, current, lowrank, gru or lstm.",
+            autocompletion=completion.models,
             panel=_MODEL,
         ),
     ] = None,
-    units: Annotated[int | None, _option("--units", metavar="N", help="Units (default 128).", panel=_MODEL)] = None,
+    units: Annotated[
+        int | None, _option("--units", metavar="N", help="Units, 1 or more (default 128).", panel=_MODEL)
+    ] = None,
     rank: Annotated[
-        int | None, _option("--rank", metavar="R", help="Rank of lowrank (default 1).", panel=_MODEL)
+        int | None, _option("--rank", metavar="R", help="Rank of lowrank, 1 to the units (default 1).", panel=_MODEL)
     ] = None,
     alpha: Annotated[
-        float | None, _option("--alpha", help="Leak of leaky, current, lowrank (default 0.2).", panel=_MODEL)
+        float | None,
+        _option("--alpha", help="Leak of leaky, current, lowrank: above 0, at most 1 (default 0.2).", panel=_MODEL),
     ] = None,
-    tau: Annotated[float | None, _option("--tau", help="Step of mup (default: the task's).", panel=_MODEL)] = None,
+    tau: Annotated[
+        float | None, _option("--tau", help="Step of mup: above 0, at most 1 (default: the task's).", panel=_MODEL)
+    ] = None,
     nonlinearity: Annotated[
         str | None,
-        _option("--nonlinearity", metavar="NAME", help="tanh (default), relu or identity.", panel=_MODEL),
+        _option(
+            "--nonlinearity",
+            metavar="NAME",
+            help="tanh (default), relu or identity.",
+            panel=_MODEL,
+            autocompletion=completion.choices("tanh", "relu", "identity"),
+        ),
     ] = None,
     gamma: Annotated[
         float | None,
-        _option("--gamma", help="Divides the output and multiplies the learning rate.", panel=_MODEL),
+        _option(
+            "--gamma", help="Divides the output and multiplies the learning rate; above 0 (default 1).", panel=_MODEL
+        ),
     ] = None,
     init: Annotated[
         str | None,
@@ -130,6 +148,9 @@ def run(
             "--init",
             metavar="NAME",
             help="default (the family's own), uniform, gaussian, orthogonal, normal, mup or cayley.",
+            autocompletion=completion.choices(
+                "default", "uniform", "gaussian", "orthogonal", "normal", "mup", "cayley"
+            ),
             panel=_MODEL,
         ),
     ] = None,
@@ -139,6 +160,7 @@ def run(
             "--recurrent",
             metavar="NAME",
             help="dense (default), or cayley: a recurrent matrix that stays normal.",
+            autocompletion=completion.choices("dense", "cayley"),
             panel=_MODEL,
         ),
     ] = None,
@@ -151,22 +173,22 @@ def run(
         ),
     ] = None,
     gain: Annotated[
-        float | None, _option("--gain", help="Gain of gaussian and mup initial weights.", panel=_MODEL)
+        float | None, _option("--gain", help="Gain of gaussian and mup initial weights, 0 or more.", panel=_MODEL)
     ] = None,
     lr: Annotated[
-        float | None, _option("--lr", help="Adam's learning rate (default: the task's).", panel=_TRAINING)
+        float | None, _option("--lr", help="Adam's learning rate, above 0 (default: the task's).", panel=_TRAINING)
     ] = None,
     batch: Annotated[
         int | None,
-        _option("--batch", metavar="B", help="Trials per step (default: the task's).", panel=_TRAINING),
+        _option("--batch", metavar="B", help="Trials per step, 1 or more (default: the task's).", panel=_TRAINING),
     ] = None,
     epochs: Annotated[
         int | None,
-        _option("--epochs", metavar="E", help="Most epochs (default: the task's).", panel=_TRAINING),
+        _option("--epochs", metavar="E", help="Most epochs, 1 or more (default: the task's).", panel=_TRAINING),
     ] = None,
     steps_per_epoch: Annotated[
         int | None,
-        _option("--steps-per-epoch", metavar="K", help="Optimiser steps (default 128).", panel=_TRAINING),
+        _option("--steps-per-epoch", metavar="K", help="Optimiser steps, 1 or more (default 128).", panel=_TRAINING),
     ] = None,
     schedule: Annotated[
         str | None,
@@ -174,19 +196,23 @@ def run(
             "--schedule",
             metavar="NAME",
             help="none, cosine or plateau (default: the task's).",
+            autocompletion=completion.choices("none", "cosine", "plateau"),
             panel=_TRAINING,
         ),
     ] = None,
     restart: Annotated[
         int | None,
-        _option("--restart", metavar="E", help="First period of cosine (default 50).", panel=_TRAINING),
+        _option("--restart", metavar="E", help="First period of cosine, 1 or more (default 50).", panel=_TRAINING),
     ] = None,
     stop_loss: Annotated[
         float | None,
-        _option("--stop-loss", metavar="L", help="Loss to get below (default: the task's).", panel=_TRAINING),
+        _option(
+            "--stop-loss", metavar="L", help="Loss to get below, 0 or more (default: the task's).", panel=_TRAINING
+        ),
     ] = None,
     patience: Annotated[
-        int | None, _option("--patience", metavar="P", help="Epochs after that (default 3).", panel=_TRAINING)
+        int | None,
+        _option("--patience", metavar="P", help="Epochs after that, 0 or more (default 3).", panel=_TRAINING),
     ] = None,
     stop_on: Annotated[
         str | None,
@@ -194,26 +220,32 @@ def run(
             "--stop-on",
             metavar="main|all",
             help="Whether auxiliary outputs count for stopping.",
+            autocompletion=completion.choices("main", "all"),
             panel=_TRAINING,
         ),
     ] = None,
     epsilon: Annotated[
         float | None,
-        _option("--epsilon", help="Adam's (default 1e-8; shrinks with width in mup).", panel=_TRAINING),
+        _option("--epsilon", help="Adam's, above 0 (default 1e-8; shrinks with width in mup).", panel=_TRAINING),
     ] = None,
     validation_trials: Annotated[
         int | None,
-        _option("--validation-trials", metavar="B", help="Validation set (default 512).", panel=_TRAINING),
+        _option("--validation-trials", metavar="B", help="Validation set, 1 or more (default 512).", panel=_TRAINING),
     ] = None,
     snapshots: Annotated[
         int | None,
-        _option("--snapshots", metavar="K", help="Keep the weights every K epochs.", panel=_TRAINING),
+        _option(
+            "--snapshots",
+            metavar="K",
+            help="Keep the weights every K epochs, 1 or more; 0 for never (default).",
+            panel=_TRAINING,
+        ),
     ] = None,
     l1: Annotated[
-        float | None, _option("--l1", help="Penalty on |W|_1 of the recurrent weights.", panel=_PENALTIES)
+        float | None, _option("--l1", help="Penalty on |W|_1 of the recurrent weights, 0 or more.", panel=_PENALTIES)
     ] = None,
     nuclear: Annotated[
-        float | None, _option("--nuclear", help="Penalty on their nuclear norm.", panel=_PENALTIES)
+        float | None, _option("--nuclear", help="Penalty on their nuclear norm, 0 or more.", panel=_PENALTIES)
     ] = None,
     penalty_on: Annotated[
         str | None,
@@ -221,6 +253,7 @@ def run(
             "--penalty-on",
             metavar="recurrent|all",
             help="all: input and readout weights too.",
+            autocompletion=completion.choices("recurrent", "all"),
             panel=_PENALTIES,
         ),
     ] = None,

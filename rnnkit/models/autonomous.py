@@ -9,12 +9,21 @@ import torch
 from numpy.typing import NDArray
 
 from rnnkit.checkpoints import Checkpoint
+from rnnkit.errors import InputError
 from rnnkit.models.ensembles import stack_weights
 from rnnkit.numerics.autonomous_maps import AutonomousMap
 
 __all__ = ["autonomous_map"]
 
-_FORMS = {"vanilla": "outer", "leaky": "outer", "gru": "gru", "lstm": "lstm"}
+_FORMS = {
+    "vanilla": "outer",
+    "leaky": "outer",
+    "gru": "gru",
+    "lstm": "lstm",
+    "mup": "inner",
+    "current": "inner",
+    "lowrank": "inner",
+}
 
 
 def autonomous_map(networks: Sequence[Checkpoint], inputs: NDArray[np.float64]) -> AutonomousMap:
@@ -30,6 +39,11 @@ def autonomous_map(networks: Sequence[Checkpoint], inputs: NDArray[np.float64]) 
     inputs : (inputs,) float64
         The constant input u.
 
+    Raises
+    ------
+    InputError
+        For a family whose map is not known here.
+
     Examples
     --------
     >>> from rnnkit.architectures import Architecture
@@ -40,6 +54,9 @@ def autonomous_map(networks: Sequence[Checkpoint], inputs: NDArray[np.float64]) 
     array([[6.]])
     """
     architecture = networks[0].architecture
+    if architecture.family not in _FORMS:
+        what = f"the map of the '{architecture.family}' family is not known"
+        raise InputError(networks[0].name, what, f"give networks of {', '.join(_FORMS)}")
     held = {name: value.numpy() for name, value in stack_weights(networks, torch.device("cpu")).items()}
     units, family = architecture.units, architecture.family
     if family == "lowrank":
@@ -53,6 +70,4 @@ def autonomous_map(networks: Sequence[Checkpoint], inputs: NDArray[np.float64]) 
         bias[:, apart] = held["recurrent.bias"][:, apart]
         drive = drive + (held["recurrent.bias"] - bias)
     rate = architecture.rate
-    return AutonomousMap(
-        _FORMS.get(family, "inner"), architecture.nonlinearity, 1.0 - rate, rate, recurrent, drive, bias
-    )
+    return AutonomousMap(_FORMS[family], architecture.nonlinearity, 1.0 - rate, rate, recurrent, drive, bias)

@@ -20,6 +20,10 @@ from rnnkit.random_streams import stream
 
 __all__ = ["Predictor", "held_out_errors"]
 
+#: Beyond these no computer has the memory; the system would end the command without a word.
+_MOST = {"hidden": 1 << 16, "steps": 10**7, "batch": 1 << 20}
+#: Numbers in the hidden layer of one predictor.
+_ACTIVITIES = 1 << 27
 #: Numbers in the hidden layers that are trained at a time: what stays in a cache.
 _ACTIVE = 800_000
 
@@ -53,6 +57,11 @@ class Predictor:
         for name in ("hidden", "steps", "batch"):
             if getattr(self, name) < 1:
                 raise InputError(f"--{name}", f"{getattr(self, name)} is too few", "give 1 or more")
+            if getattr(self, name) > _MOST[name]:
+                raise InputError(f"--{name}", f"{getattr(self, name)} is too many", f"give {_MOST[name]} or fewer")
+        if self.hidden * self.batch > _ACTIVITIES:
+            what = f"{self.hidden} units on {self.batch} samples take more than 512 MiB"
+            raise InputError("--hidden, --batch", what, "give fewer of either")
         if not (math.isfinite(self.lr) and self.lr > 0):
             raise InputError("--lr", f"{self.lr} is no learning rate", "give a positive number")
 

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from tests.conftest import run_cli
 
 LINES = {
-    "safetensors": ["info {} --format csv", "rollout {} --trials 1 --format csv", "import {} -o {out} --overwrite"],
+    "safetensors": [
+        "info {} --format csv",
+        "info {} -v",
+        "rollout {} --trials 1 --format csv",
+        "import {} -o {out} --overwrite",
+    ],
+    "history.safetensors": ["info {}"],
+    "png": ["info {}"],
+    "svg": ["info {}"],
+    "pdf": ["info {} -v"],
     "pt": ["import {} -o {out} --overwrite"],
     "npz": ["import {} -o {out} --overwrite", "rollout {ckpt} --inputs {} --format csv"],
     "mat": ["import {} -o {out} --overwrite"],
@@ -40,6 +49,9 @@ def sound(ensemble, tmp_path_factory):
     for form in ("parquet", "csv", "jsonl"):
         words = ["sample", "flipflop", "-t", "bits=2", "-t", "steps=3", "--trials", 2, "--format", form]
         files[form] = run_cli(*words).out
+    files["history.safetensors"] = (ensemble / f"{name}.history.safetensors").read_bytes()
+    for form in ("png", "svg", "pdf"):
+        files[form] = run_cli("plot", "training", ensemble / "training.parquet", "--format", form, "--dpi", 20).out
     return Sound({**files, "ckpt": str(ensemble / f"{name}.safetensors")})
 
 
