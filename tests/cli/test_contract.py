@@ -263,6 +263,7 @@ def test_a_failure_midway_leaves_no_half_file(name, line, tmp_path, monkeypatch)
 @pytest.mark.parametrize("name", REGISTERED)
 def test_debug_shows_the_traceback(name, tmp_path):
     words = {"train": ["--model", "x", "-o", tmp_path / "o"], "tasks": ["x"], "sample": ["x"], "degeneracy": []}
+    words["plot"] = ["x", "none.parquet"]
     default = {"export": ["none", "--to", "npz", "-o", tmp_path / "o"], "import": ["none.pt", "-o", tmp_path / "o"]}
     rest = {**words, **default}.get(name, ["none"])
     plain, debug = run_cli(name, *rest), run_cli(name, *rest, "--debug")
