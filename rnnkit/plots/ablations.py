@@ -16,6 +16,7 @@ from rnnkit.errors import InputError, unknown_name
 from rnnkit.plots.frames import frame, groups, having
 from rnnkit.plots.settings import Settings
 from rnnkit.plots.style import BLACK, BLUE, GREEN, ORANGE, PURPLE, Picture, axis_label, finish, legend, panels
+from rnnkit.plots.words import listed, many, number
 
 __all__ = ["VALUES", "draw", "mean_interval"]
 
@@ -56,7 +57,15 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
             _scale(axes, settings.scale, part[name], name)
     legend(figure, places[0])
     finish(figure, places, settings)
-    return Picture(figure, _left_out(rows, names))
+    return Picture(figure, _alt(rows, names[0], blocks, kinds), _left_out(rows, names))
+
+
+def _alt(rows: pd.DataFrame, name: str, blocks: Sequence[str], kinds: Sequence[str]) -> str:
+    means = rows.groupby("ablation")[name].mean()
+    each = [f"{block} {number(float(means[block]))}" for block in blocks]
+    beside = f", beside {', '.join(kinds)} controls" if kinds else ""
+    who = many(rows["network"].nunique(), "network")
+    return f"What ablations cost {who}, by block{beside}; mean {axis_label('ablations', name)}: {listed(each)}."
 
 
 def mean_interval(values: NDArray[np.float64]) -> tuple[float, float]:

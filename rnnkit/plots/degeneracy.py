@@ -15,6 +15,7 @@ from rnnkit.errors import InputError, unknown_name
 from rnnkit.plots.frames import frame, groups, having
 from rnnkit.plots.settings import Settings
 from rnnkit.plots.style import Picture, axis_label, colours_of, finish, legend, natural, panels
+from rnnkit.plots.words import listed, many, value_range
 from rnnkit.schemas import LEVELS
 from rnnkit.tables import group_columns
 
@@ -59,7 +60,10 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
         legend(figure, axes[0])
     finish(figure, axes, settings)
     missing = rows[rows["value"].isna()]
-    return Picture(figure, tuple(_missing(row, keys) for row in missing.to_dict("records")))
+    each = [f"{panel['metric']} {value_range(part['value'])}" for panel, part in order]
+    against = "" if factor is None else f" against {factor}, {many(len(places), 'value')},"
+    alt = f"Degeneracy{against} with 95 % intervals: {listed(each)}."
+    return Picture(figure, alt, tuple(_missing(row, keys) for row in missing.to_dict("records")))
 
 
 def _factor(settings: Settings, rows: pd.DataFrame, keys: Sequence[str]) -> str | None:

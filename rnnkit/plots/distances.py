@@ -20,6 +20,7 @@ from rnnkit.numerics.heterogeneity import largest_complete
 from rnnkit.plots.frames import chosen_column, frame, groups, having
 from rnnkit.plots.settings import Settings
 from rnnkit.plots.style import BLACK, GREY, Picture, axis_label, finish, panels
+from rnnkit.plots.words import listed, many, value_range
 from rnnkit.tables import group_columns
 
 __all__ = ["VALUES", "distance_table", "draw"]
@@ -56,7 +57,10 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
             )
         _panel(figure, axes, pairs, value, str(group["metric"]), named)
     finish(figure, places, settings)
-    return Picture(figure, tuple(left_out))
+    each = [f"{group['metric']} {value_range(pairs[value])}" for group, pairs in parts]
+    count = many(len(set(rows["a"]) | set(rows["b"])), "network")
+    alt = f"Matrices with dendrograms, {axis_label('comparisons', value)} between {count}: {listed(each)}."
+    return Picture(figure, alt, tuple(left_out))
 
 
 def distance_table(pairs: pd.DataFrame, value: str = "distance") -> tuple[list[str], NDArray[np.float64]]:

@@ -13,6 +13,7 @@ from rnnkit.errors import unknown_name
 from rnnkit.plots.frames import frame, groups, having
 from rnnkit.plots.settings import Settings
 from rnnkit.plots.style import BLACK, BLUE, Picture, colours_of, finish, legend, panels
+from rnnkit.plots.words import listed, many
 from rnnkit.tables import group_columns
 
 __all__ = ["draw"]
@@ -45,7 +46,18 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     _key(places[0], by, shades)
     legend(figure, places[0])
     finish(figure, places, settings)
-    return Picture(figure, tuple(left_out))
+    each = [f"{group['metric']}, {_said(part)}" for group, part in parts]
+    coloured = "" if by is None else f", coloured by {by}"
+    alt = f"{many(rows['network'].nunique(), 'network')} as points in a plane{coloured}: {listed(each)}."
+    return Picture(figure, alt, tuple(left_out))
+
+
+def _said(part: pd.DataFrame) -> str:
+    """Return how far the plane can be trusted."""
+    known = part[part["explained"].notna() & part["stress"].notna()]
+    if known.empty:
+        return "no places"
+    return f"{known['explained'].iloc[0]:.0%} explained, stress {known['stress'].iloc[0]:.2f}"
 
 
 def _colour(rows: pd.DataFrame, tables: Mapping[str, pa.Table], by: str) -> pd.Series:
@@ -80,10 +92,7 @@ def _panel(axes: Axes, part: pd.DataFrame, by: str | None, shades: Mapping[str, 
     axes.set_xlabel("first coordinate")
     axes.set_ylabel("second coordinate")
     if len(part):
-        explained, stress = part["explained"].iloc[0], part["stress"].iloc[0]
-        if pd.notna(explained) and pd.notna(stress):
-            said = f"{explained:.0%} explained, stress {stress:.2f}"
-            axes.text(0.02, 0.98, said, transform=axes.transAxes, va="top", fontsize="small")
+        axes.text(0.02, 0.98, _said(part), transform=axes.transAxes, va="top", fontsize="small")
 
 
 def _key(axes: Axes, by: str | None, shades: Mapping[str, Any]) -> None:

@@ -17,6 +17,7 @@ from rnnkit.numerics.principal_space import PrincipalSpace, principal_space
 from rnnkit.plots.frames import frame, having, list_rows, vectors
 from rnnkit.plots.settings import Settings
 from rnnkit.plots.style import BLUE, GREY, ORANGE, RED, Picture, finish, legend, panels
+from rnnkit.plots.words import many
 
 __all__ = ["draw", "kinds_of"]
 
@@ -73,7 +74,11 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     _key(places[0], shown, any(paths.values()), bool((rows.loc[rows["kind"] == "fixed", "certified"] == False).any()))  # noqa: E712 - null is neither
     legend(figure, places[0])
     finish(figure, places, settings)
-    return Picture(figure, tuple(left_out))
+    counts = kinds_of(rows[rows["network"].isin(spaces)]).value_counts()
+    held = ", ".join(f"{counts[kind]} {kind}" for kind in _LOOK if kind in counts)
+    plane = f"in {settings.dims} principal components" + (", with trajectories" if any(paths.values()) else "")
+    alt = f"Fixed points of {many(len(spaces), 'network')} {plane}: {held}."
+    return Picture(figure, alt, tuple(left_out))
 
 
 def kinds_of(rows: pd.DataFrame) -> pd.Series:

@@ -83,9 +83,19 @@ THEME: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure, and a line for each thing that could not be drawn."""
+    """A figure.
+
+    Attributes
+    ----------
+    figure : matplotlib.figure.Figure
+    alt : str
+        What it shows, in a few words and figures, for those who cannot see it.
+    left_out : tuple of str
+        A line for each thing that could not be drawn.
+    """
 
     figure: Figure
+    alt: str
     left_out: tuple[str, ...] = ()
 
 

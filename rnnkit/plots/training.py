@@ -14,6 +14,7 @@ from rnnkit.errors import InputError
 from rnnkit.plots.frames import chosen_column, frame, having
 from rnnkit.plots.settings import Settings
 from rnnkit.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, Picture, axis_label, colours_of, finish, panels
+from rnnkit.plots.words import many, value_range
 
 __all__ = ["VALUES", "draw"]
 
@@ -63,7 +64,15 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     if by == "status" or len(lines) <= 10:
         axes.legend()
     finish(figure, [axes], settings)
-    return Picture(figure, tuple(f"{name}: no {value}" for name in empty))
+    return Picture(figure, _alt(value, lines, curves), tuple(f"{name}: no {value}" for name in empty))
+
+
+def _alt(value: str, lines: Mapping[str, pd.DataFrame], curves: Mapping[str, pd.DataFrame]) -> str:
+    ended = pd.Series([str(part["status"].iloc[-1]) for part in curves.values()]).value_counts()
+    said = ", ".join(f"{count} {status}" for status, count in ended.items())
+    last = [float(line[value].iloc[-1]) for line in lines.values() if len(line)]
+    words = axis_label("training", value)
+    return f"Curves of {words} by epoch of {many(len(lines), 'network')} ({said}); at the end {value_range(last)}."
 
 
 def _scale(settings: Settings, value: str, numbers: pd.Series) -> str:

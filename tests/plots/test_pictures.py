@@ -283,3 +283,23 @@ def test_ablations_beside_controls():
 def test_each_threshold_has_a_row_of_panels():
     picture = drawn("ablations", ("ablations", planted.ablations(2, (0.5, 0.9))))
     assert [axes.get_title() for axes in picture.figure.axes] == ["α = 0.5", "α = 0.5", "α = 0.9", "α = 0.9"]
+
+
+def test_the_alternative_text_says_what_is_there():
+    def alt(kind, count=4):
+        return drawn(kind, *everything(count)[kind]).alt
+
+    losses = "Curves of validation loss (squared target units) by epoch of 4 networks (3 converged, 1 diverged); "
+    assert alt("training") == losses + "at the end 0.2 to 1, median 0.7."
+    place = np.array([[0.0], [3.0], [7.0]])
+    apart = drawn("distances", ("comparisons", planted.comparisons(place))).alt
+    assert apart == "Matrices with dendrograms, distance between 3 networks: dsa 3 to 7, median 4."
+    plane = drawn("embedding", ("comparisons", planted.comparisons(place))).alt
+    assert plane == "3 networks as points in a plane: dsa, 100% explained, stress 0.00."
+    assert alt("degeneracy").endswith(
+        "against gamma, 4 values, with 95 % intervals: dsa 0 to 3, median 1.5; pif 0 to 3, median 1.5."
+    )
+    points = "Fixed points of 4 networks in 2 principal components, with trajectories: 8 stable, 4 saddle, 4 slow."
+    assert alt("fixedpoints") == points
+    lost = "What ablations cost 4 networks, by block, beside entries controls; mean ΔFVU (share): "
+    assert alt("ablations") == lost + "RR 0.375; CR 1; CC 0."
