@@ -108,6 +108,8 @@ def _panel(axes: Axes, form: Floats, leading: int, norm: Normalize) -> Any:
             color=BLACK,
             fontsize="small",
             gid="block",
+            # A label beside a block too small for it is tied to it.
+            arrowprops={"arrowstyle": "-", "linewidth": 0.5} if across else None,
             bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "alpha": 0.8, "linewidth": 0},
             annotation_clip=False,
         )
