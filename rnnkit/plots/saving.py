@@ -43,7 +43,7 @@ def save(
     >>> from matplotlib.figure import Figure
     >>> files = [io.BytesIO(), io.BytesIO()]
     >>> for file in files:
-    ...     save(Picture(Figure()), file, "svg", Settings(), "nothing")
+    ...     save(Picture(Figure(), "nothing"), file, "svg", Settings(), "nothing")
     >>> files[0].getvalue() == files[1].getvalue()
     True
     """

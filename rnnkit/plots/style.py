@@ -25,6 +25,7 @@ __all__ = [
     "COLOURS",
     "GREEN",
     "GREY",
+    "NAMED",
     "ORANGE",
     "PURPLE",
     "RED",
@@ -35,6 +36,7 @@ __all__ = [
     "finish",
     "legend",
     "natural",
+    "outer_labels",
     "panels",
     "rc_of",
     "themed",
@@ -52,6 +54,8 @@ _NO_EFFECT = (
 )
 #: Inches: one column and two columns of a journal.
 COLUMN, PAGE = 3.4, 7.0
+#: Names that a legend or an axis can hold.
+NAMED = 12
 #: Panels beside each other, at most.
 _ACROSS = 5
 
@@ -83,10 +87,23 @@ THEME: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure, and a line for each thing that could not be drawn."""
+    """A figure.
+
+    Attributes
+    ----------
+    figure : matplotlib.figure.Figure
+    alt : str
+        What it shows, in a few words and figures, for those who cannot see it.
+    left_out : tuple of str
+        A line for each thing that could not be drawn.
+    notes : tuple of str
+        A line for each thing that could be drawn, and was not, as it is too much for one picture.
+    """
 
     figure: Figure
+    alt: str
     left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def rc_of(settings: Settings) -> dict[str, Any]:
@@ -138,7 +155,23 @@ def panels(
     width = settings.width or (COLUMN if across == 1 else PAGE)
     height = settings.height or min(100.0, width / across * aspect * down + 0.3)
     figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, [figure.add_subplot(down, across, k + 1, projection=projection) for k in range(count)]
+    places = [figure.add_subplot(down, across, k + 1, projection=projection) for k in range(count)]
+    if projection == "3d":
+        # The layout does not know of the labels of these axes: smaller, they leave room for them.
+        for axes in places:
+            axes.set_box_aspect(None, zoom=0.82)  # type: ignore[call-arg]
+            axes.locator_params(nbins=5)
+    return figure, places
+
+
+def outer_labels(places: Sequence[Axes], x: str, y: str) -> None:
+    """Name the axes of panels that all have the same ones: at the left, and below the last panel of each column."""
+    for k, axes in enumerate(places):
+        across = axes.get_subplotspec().get_gridspec().ncols  # type: ignore[union-attr]
+        if k % across == 0:
+            axes.set_ylabel(y)
+        if k + across >= len(places):
+            axes.set_xlabel(x)
 
 
 def axis_label(schema: str, name: str) -> str:
@@ -199,7 +232,11 @@ def legend(figure: Figure, axes: Axes) -> None:
     """Put one legend for all panels under the figure, or none where nothing has a label."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
-        figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(handles)))
+        # The line, the gap and, of a letter, the width at this size: what does not fit would be cut off.
+        size = float(mpl.rcParams["legend.fontsize"])
+        each = size * (3.4 + 0.56 * max(map(len, labels))) / 72
+        across = max(1, min(4, len(handles), int(figure.get_figwidth() / each)))
+        figure.legend(handles, labels, loc="outside lower center", ncols=across)
 
 
 def finish(figure: Figure, axes: Sequence[Axes], settings: Settings) -> None:

@@ -10,7 +10,7 @@ from rnnkit.schemas.claims import CLAIMS
 from rnnkit.schemas.columns import Column, Schema
 from rnnkit.schemas.comparing import COMPARISONS, DEGENERACY, EMBEDDING, SENSITIVITY
 from rnnkit.schemas.dynamics import ABLATION_CONTROLS, ABLATIONS, FIXED_POINT_COVERAGE, FIXED_POINTS, SCHUR
-from rnnkit.schemas.learning import FEATURE_LEARNING, MEMORY_DEMAND
+from rnnkit.schemas.learning import EIGENVALUES, FEATURE_LEARNING, MEMORY_DEMAND
 from rnnkit.schemas.runs import INFO, ROLLOUT, SAMPLE, SUMMARY, TRAINING
 
 __all__ = ["LEVELS", "SCHEMAS", "Column", "Schema", "get_schema"]
@@ -35,6 +35,7 @@ SCHEMAS: dict[str, Schema] = {
         ABLATION_CONTROLS,
         SCHUR,
         FEATURE_LEARNING,
+        EIGENVALUES,
         MEMORY_DEMAND,
         CLAIMS,
         INFO,

@@ -9,13 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 import torch
 
 from rnnkit.cli.main import app
 from rnnkit.journal import Journal
+from rnnkit.tables import build
 from tests.conftest import QUICK, edit_weights, folder_state, run_cli
+from tests.plots import planted
 
 NETWORK = "ckpts/flipflop-vanilla-n8-s0.safetensors"
 
@@ -135,6 +138,9 @@ def desk(ensemble, tables, tmp_path, monkeypatch) -> Path:
     retype(tmp_path / "comparisons.parquet", bad / "same-pair.parquet", "b", "x")
     retype(tmp_path / "summary.parquet", bad / "same-network.parquet", "network", "x")
     retype(tmp_path / "summary.parquet", bad / "no-ood.parquet", "condition", "train")
+    pyarrow.csv.write_csv(planted.schur(1, whole=False).drop_columns(["rows"]), tmp_path / "blocks.csv")
+    moved = [row | {"weight_change_norm": 0.0} for row in planted.feature_learning(2, gamma=["0", "1"]).to_pylist()]
+    pyarrow.csv.write_csv(build("feature_learning", moved, ["gamma"]), tmp_path / "features.csv")
     (bad / "text.csv").write_text("a,b,metric\n1\n")
     (bad / "wrong.csv").write_text("trial,step,input,target,mask\n0,zero,[1],[1],1\n")
     (bad / "list.csv").write_text('trial,step,input,target,mask\n0,0,"[1,",[1],1\n')
@@ -456,6 +462,10 @@ CASES = [
             ("--by status", "'status'", "already"),
             ("--memory much", "--memory", "'much'"),
             ("--memory 1K", "--memory", "fewer --trials"),
+            ("--eigenvalues e.txt", "e.txt", "names no format"),
+            ("--eigenvalues -", "--eigenvalues", "name a file"),
+            ("--eigenvalues new.csv", "--eigenvalues", "same file as --out"),
+            ("--eigenvalues ckpts/flipflop-vanilla-n8-s0.safetensors", "--eigenvalues", "names no format"),
         ]
     ],
     Case("feature-learning", "CKPT", "must be given"),
@@ -622,6 +632,7 @@ CASES = [
             ("--schur s.txt", "s.txt", "names no format"),
             ("--schur -", "--schur", "name a file"),
             ("--schur new.csv", "--schur", "same file as --out"),
+            ("--schur-rows", "--schur-rows", "add --schur FILE"),
             ("--save /proc/new", "/proc", "cannot be written"),
             ("bad/taskless.safetensors", "has no task", "--task"),
             ("bad/gru.safetensors --save new", "gru: is a 'gru' network", "vanilla, leaky"),
@@ -666,6 +677,8 @@ CASES = [
             ("-o new.svg --scale logg", "logg", "did you mean 'log'"),
             ("-o new.svg --metric dsa", "--metric", "has no part"),
             ("-o new.svg --factor gamma", "--factor", "has no part"),
+            ("-o new.svg --factor-scale log", "--factor-scale", "has no part"),
+            ("-o new.svg --factor-scale lag", "lag", "did you mean 'log'"),
             ("-o new.svg --dims 3", "--dims", "has no part"),
             ("-o new.svg --dims 4", "--dims", "2 or 3"),
             ("-o new.svg --trials 2", "--trials", "has no part"),
@@ -677,6 +690,18 @@ CASES = [
     Case("plot distances pairs.csv -o new.svg --network x", "--network", "name more networks"),
     Case("plot embedding pairs.csv -o new.svg --colour model", "'model'", "known: "),
     Case("plot embedding summary.parquet -o new.svg", "needs a 'embedding or comparisons' table", "add it"),
+    Case("plot trajectories rollout.parquet -o new.svg --colour gamma", "'gamma'", "known: "),
+    Case("plot trajectories rollout.parquet -o new.svg --colour target.7", "target.7", "names a channel of 2"),
+    Case("plot trajectories rollout.parquet -o new.svg --network s9", "'s9'", "known: flipflop"),
+    Case("plot trajectories sample.parquet -o new.svg", "holds a 'sample' table", "expected rollout"),
+    Case("plot spectrum rollout.parquet -o new.svg", "holds a 'rollout' table", "expected eigenvalues"),
+    Case("plot schur blocks.csv -o new.svg", "column 'rows'", "--schur-rows"),
+    Case("plot feature-learning features.csv -o new.svg --value kernel", "'kernel'", "known: "),
+    Case("plot feature-learning features.csv -o new.svg --factor gama", "'gama'", "did you mean 'gamma'"),
+    Case("plot feature-learning features.csv -o new.svg --scale log", "--scale", "0 or less"),
+    Case("plot feature-learning features.csv -o new.svg --factor-scale log", "--factor-scale", "no logarithm"),
+    Case("plot task sample.parquet -o new.svg --network a", "--network", "holds no networks"),
+    Case("plot task rollout.parquet -o new.svg --network a", "'a'", "known: flipflop"),
     # the application itself
     Case("trian", "trian", "train"),
     Case("--loud", "--loud", "No such option"),

@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import itertools
 
+import matplotlib as mpl
 import numpy as np
 import pytest
-from matplotlib.colors import to_hex
+from matplotlib.colors import Normalize, to_hex
 
 from rnnkit.errors import InputError
 from rnnkit.plots import KINDS, Settings
 from rnnkit.plots.saving import save
 from rnnkit.plots.style import BLUE, COLOURS, GREEN, RED
 from rnnkit.stages import plot
+from rnnkit.tables import build
 from tests.plots import planted
 
 
@@ -42,6 +44,11 @@ def everything(count):
             ("ablations", planted.ablations(count)),
             ("ablation_controls", planted.ablation_controls(count)),
         ],
+        "trajectories": [("rollout", planted.rollout(count))],
+        "spectrum": [("eigenvalues", planted.eigenvalues(count))],
+        "schur": [("schur", planted.schur(count))],
+        "feature-learning": [("feature_learning", planted.feature_learning(count, gamma=["1", "2", "5"]))],
+        "task": [("rollout", planted.rollout(count))],
     }
 
 
@@ -72,8 +79,7 @@ def test_training_curves():
     np.testing.assert_allclose(second.get_xydata(), [[1, 2], [2, 1]])
     (cross,) = artists(axes, "flipflop-n8-s1 diverged")
     np.testing.assert_allclose(cross.get_xydata(), [[2, 1]])
-    said = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert said == ["converged (3)", "diverged (1)", "middle half", "median"]
+    assert labels(picture) == ["converged (3)", "diverged (1)", "middle half", "median"]
     median = next(line for line in axes.lines if line.get_label() == "median")
     # The diverged network keeps its last number, 1.
     np.testing.assert_allclose(
@@ -85,7 +91,7 @@ def test_training_of_other_columns():
     table = planted.training(3)
     by_name = drawn("training", ("training", table), value="lr", colour="network", networks=("flipflop-n8-s0",))
     (axes,) = by_name.figure.axes
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["flipflop-n8-s0"]
+    assert labels(by_name) == ["flipflop-n8-s0"]
     assert axes.get_ylabel() == "learning rate"
     with pytest.raises(InputError, match=r"column 'accuracy': has no numbers"):
         drawn("training", ("training", table), value="accuracy")
@@ -110,8 +116,6 @@ def test_a_missing_distance_is_grey_and_said():
     table = planted.comparisons(np.arange(4.0)[:, None])
     rows = table.to_pylist()
     rows[0] |= {"distance": None, "status": "diverged"}
-    from rnnkit.tables import build
-
     picture = drawn("distances", ("comparisons", build("comparisons", rows)))
     held = picture.figure.axes[0].images[0].get_array()
     assert held.mask.sum() == 2
@@ -134,6 +138,7 @@ def test_the_embedding_keeps_distances():
     assert axes.get_title() == "dsa"
     assert "100% explained, stress 0.00" in [text.get_text() for text in axes.texts]
     assert labels(picture) == ["medoid"]
+    assert [text.get_text() for text in artists(axes, "name")] == ["s0", "s1", "s2"]
 
 
 def test_the_embedding_is_coloured_by_cluster_or_key():
@@ -145,6 +150,30 @@ def test_the_embedding_is_coloured_by_cluster_or_key():
     assert labels(picture) == ["medoid", "cluster 1", "cluster 2"]
     by = drawn("embedding", ("comparisons", planted.comparisons(place)), colour="medoid")
     assert labels(by) == ["medoid", "medoid False", "medoid True"]
+
+
+def test_the_embedding_is_coloured_by_tables_beside_it():
+    place = np.random.default_rng(0).normal(size=(6, 2))
+    tables = ("comparisons", planted.comparisons(place)), ("feature_learning", planted.feature_learning(6))
+    picture = drawn("embedding", *tables, colour="kernel_alignment")
+    (points,) = artists(picture.figure.axes[0], "networks")
+    shown = mpl.colormaps["viridis"](Normalize(1 / 6, 1)(1 / np.arange(1, 7)))
+    np.testing.assert_allclose(points.get_facecolors(), shown)
+    assert picture.figure.axes[1].get_ylabel() == "kernel_alignment"
+    info = [
+        {"network": name, "path": name, "model": m, "units": 8, "inputs": 1, "outputs": 1}
+        for name, m in zip(planted.names(6), ["gru", "lstm"] * 3, strict=True)
+    ]
+    info = [row | {"constants": "{}", "task_parameters": "{}", "initial": True, "status": "ok"} for row in info]
+    by = drawn("embedding", tables[0], ("info", build("info", info)), colour="model")
+    assert labels(by) == ["medoid", "model gru", "model lstm"]
+    with pytest.raises(InputError, match="'modle'"):
+        drawn("embedding", *tables, colour="modle")
+
+
+def test_many_networks_have_no_names():
+    picture = drawn("embedding", ("comparisons", planted.comparisons(np.random.default_rng(0).normal(size=(13, 2)))))
+    assert not artists(picture.figure.axes[0], "name")
 
 
 def test_groups_have_panels():
@@ -181,8 +210,6 @@ def test_degeneracy_by_another_factor_and_without_a_value():
     table = planted.degeneracy(["1", "2"], ["vanilla", "mup"])
     rows = table.to_pylist()
     rows[0] |= {"value": None, "ci_low": None, "ci_high": None, "status": "too_few"}
-    from rnnkit.tables import build
-
     held = build("degeneracy", rows, ["gamma", "model"])
     picture = drawn("degeneracy", ("degeneracy", held), factor="model", metrics=("pif",))
     (axes,) = picture.figure.axes
@@ -219,7 +246,7 @@ def test_fixed_points_alone_and_in_three_dimensions():
     assert axes.name == "3d"
     assert axes.get_title() == "flipflop-n8-s1"
     assert not artists(axes, "trajectory")
-    assert axes.get_zlabel() == "PC 3 (state units, 0%)"
+    assert axes.get_zlabel() == "PC 3 (0%)"
     few = drawn("fixedpoints", ("fixedpoints", planted.fixedpoints(1)), ("rollout", planted.rollout(1)), trials=2)
     assert len(artists(few.figure.axes[0], "trajectory")) == 2
 
@@ -237,8 +264,6 @@ def test_fixed_points_do_not_depend_on_the_order_of_units():
             rows = table.to_pylist()
             for row in rows:
                 row |= {name: [row[name][k] for k in order] for name in columns if row[name]}
-            from rnnkit.tables import build
-
             changed.append(build("rollout" if "hidden" in columns else "fixedpoints", rows))
         picture = drawn("fixedpoints", ("fixedpoints", changed[0]), ("rollout", changed[1]))
         return [line.get_xydata() for line in picture.figure.axes[0].lines if line.get_gid()]
@@ -283,3 +308,23 @@ def test_ablations_beside_controls():
 def test_each_threshold_has_a_row_of_panels():
     picture = drawn("ablations", ("ablations", planted.ablations(2, (0.5, 0.9))))
     assert [axes.get_title() for axes in picture.figure.axes] == ["α = 0.5", "α = 0.5", "α = 0.9", "α = 0.9"]
+
+
+def test_the_alternative_text_says_what_is_there():
+    def alt(kind, count=4):
+        return drawn(kind, *everything(count)[kind]).alt
+
+    losses = "Curves of validation loss (squared target units) by epoch of 4 networks (3 converged, 1 diverged); "
+    assert alt("training") == losses + "at the end 0.2 to 1, median 0.7."
+    place = np.array([[0.0], [3.0], [7.0]])
+    apart = drawn("distances", ("comparisons", planted.comparisons(place))).alt
+    assert apart == "Matrices with dendrograms, distance between 3 networks: dsa 3 to 7, median 4."
+    plane = drawn("embedding", ("comparisons", planted.comparisons(place))).alt
+    assert plane == "3 networks as points in a plane: dsa, 100% explained, stress 0.00."
+    assert alt("degeneracy").endswith(
+        "against gamma, 4 values, with 95 % intervals: dsa 0 to 3, median 1.5; pif 0 to 3, median 1.5."
+    )
+    points = "Fixed points of 4 networks in 2 principal components, with trajectories: 8 stable, 4 saddle, 4 slow."
+    assert alt("fixedpoints") == points
+    lost = "What ablations cost 4 networks, by block, beside entries controls; mean ΔFVU (share): "
+    assert alt("ablations") == lost + "RR 0.375; CR 1; CC 0."
