@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 
 from rnnkit.errors import unknown_name
 from rnnkit.plots.frames import frame, groups, having
@@ -35,13 +36,14 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     shades = {} if by is None else colours_of(placed["colour"].tolist())
     parts = groups(rows, [*keys, "metric"])
     figure, places = panels(len(parts), settings, aspect=0.95)
-    left_out = []
+    left_out, points = [], []
     for axes, (group, part) in zip(places, parts, strict=True):
         named = ", ".join(f"{key}={group[key]}" for key in keys)
         title = f"{group['metric']}\n{named}" if named else str(group["metric"])
         missing = part[part["x"].isna() | part["y"].isna()]
         left_out += [f"{n}: no place by {group['metric']} ({s})" for n, s in missing[["network", "status"]].to_numpy()]
-        _panel(axes, part.drop(missing.index), by, shades)
+        part = part.drop(missing.index)
+        points.append((_panel(axes, part, by, shades), tuple(part["network"])))
         axes.set_title(title)
     _key(places[0], by, shades)
     legend(figure, places[0])
@@ -49,7 +51,7 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     each = [f"{group['metric']}, {_said(part)}" for group, part in parts]
     coloured = "" if by is None else f", coloured by {by}"
     alt = f"{many(rows['network'].nunique(), 'network')} as points in a plane{coloured}: {listed(each)}."
-    return Picture(figure, alt, tuple(left_out))
+    return Picture(figure, alt, tuple(left_out), tuple(points))
 
 
 def _said(part: pd.DataFrame) -> str:
@@ -73,9 +75,9 @@ def _colour(rows: pd.DataFrame, tables: Mapping[str, pa.Table], by: str) -> pd.S
     return values.map(lambda v: "none" if pd.isna(v) else str(int(v)) if whole else str(v))
 
 
-def _panel(axes: Axes, part: pd.DataFrame, by: str | None, shades: Mapping[str, Any]) -> None:
+def _panel(axes: Axes, part: pd.DataFrame, by: str | None, shades: Mapping[str, Any]) -> PathCollection:
     colours = BLUE if by is None else [shades[value] for value in part["colour"]]
-    axes.scatter(part["x"], part["y"], s=16, c=colours, linewidths=0.3, edgecolors="white", gid="networks")
+    points = axes.scatter(part["x"], part["y"], s=16, c=colours, linewidths=0.3, edgecolors="white", gid="networks")
     middle = part[part["medoid"].fillna(False).astype(bool)]
     axes.scatter(
         middle["x"],
@@ -93,6 +95,7 @@ def _panel(axes: Axes, part: pd.DataFrame, by: str | None, shades: Mapping[str, 
     axes.set_ylabel("second coordinate")
     if len(part):
         axes.text(0.02, 0.98, _said(part), transform=axes.transAxes, va="top", fontsize="small")
+    return points
 
 
 def _key(axes: Axes, by: str | None, shades: Mapping[str, Any]) -> None:
