@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import itertools
 import json
 from collections import Counter
@@ -16,10 +17,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rnnkit.checkpoints import HISTORY_SUFFIX
-from rnnkit.errors import FileError, InputError
+from rnnkit.errors import FileError, InputError, RnnkitError
 from rnnkit.provenance import file_digest
 from rnnkit.schemas import SCHEMAS
-from rnnkit.tables import FORMATS, describe
+from rnnkit.tables import FORMATS, describe, read
 
 __all__ = ["File", "TableFile", "find_files", "open_table"]
 
@@ -147,6 +148,8 @@ def open_table(file: File, rows: int) -> TableFile:
     ------
     FileError
         When it is damaged.
+    InputError
+        When its columns are not those of the table that it says it is.
 
     Examples
     --------
@@ -160,7 +163,7 @@ def open_table(file: File, rows: int) -> TableFile:
     """
     try:
         return _parquet(file, rows) if file.path.suffix == ".parquet" else _text(file, rows)
-    except FileError:
+    except RnnkitError:
         raise
     except _DAMAGE as error:
         line = str(error).splitlines()[0] if str(error) else type(error).__name__
@@ -179,14 +182,25 @@ def _parquet(file: File, rows: int) -> TableFile:
         count = held.metadata.num_rows
     head = () if first is None else tuple(zip(*(map(_cell, c.to_pylist()) for c in first.columns), strict=True))
     known = note.get("schema")
+    name = known if known in SCHEMAS else _fitting(schema.names)
+    if name is not None:
+        _check(schema, name, file.name)
     return TableFile(
-        *(file.path, file.name, file.digest, known if known in SCHEMAS else _fitting(schema.names)),
+        *(file.path, file.name, file.digest, name),
         note=note,
         rows=count,
         columns=tuple(schema.names),
         head=head,
         statuses=dict(statuses),
     )
+
+
+def _check(schema: pa.Schema, name: str, where: str) -> None:
+    """Raise InputError unless the columns are those of the declared schema, as whoever reads the table finds."""
+    stream = io.BytesIO()
+    pq.write_table(schema.empty_table(), stream)
+    stream.seek(0)
+    read(stream, name, where)
 
 
 def _text(file: File, rows: int) -> TableFile:

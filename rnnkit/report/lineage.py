@@ -63,7 +63,7 @@ def commands(made: Sequence[Made], files: Sequence[File]) -> list[Step]:
     >>> notes = [Made(table, {"command": "compare", "inputs": read}), Made(net, {"command": "train"})]
     >>> first, second = commands(notes, [net, table])
     >>> first.command, second.command, [state for _, _, state in second.read]
-    ('train', 'compare', ['unchanged', 'elsewhere', 'elsewhere'])
+    ('train', 'compare', ['unchanged', 'changed', 'elsewhere'])
     """
     digests = {file.digest: file.name for file in files}
     names = {file.name for file in files}

@@ -49,8 +49,8 @@ def markup(picture: Picture, settings: Settings, name: str, links: Mapping[str, 
     --------
     >>> from matplotlib.figure import Figure
     >>> from rnnkit.plots.style import Picture
-    >>> markup(Picture(Figure(figsize=(1, 1)), "<nothing>"), Settings(), "p")[:52]
-    '<img alt="&lt;nothing&gt;" width="96" height="96" src'
+    >>> markup(Picture(Figure(figsize=(1, 1)), "<nothing>"), Settings(), "p")[:49]
+    '<img alt="&lt;nothing&gt;" width="96" height="96"'
     """
     if picture.named and links is not None:
         for points, networks in picture.named:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 
 from rnnkit.checkpoints import Checkpoint
@@ -114,11 +113,12 @@ def report(
     drawn = plots(held.tables, wanted, links, anchors, folder, static, progress)
     made = [*(Made(*pair) for pair in held.networks), *(Made(table, table.note) for table in held.tables)]
     steps = commands(made, found)
+    said = _sentences(held)
     named = {name for step in steps for name in step.files}
     page = Page(
         title=title or f"rnnkit report: {folder.resolve().name}",
         subtitle=_subtitle(held, len(drawn.plots)),
-        sentences=_sentences(held) or ["The folder holds no table that a sentence could be made of."],
+        sentences=said or ["The folder holds no table that a sentence could be made of."],
         problems=[*held.problems, *drawn.problems, *_flagged(held)],
         networks=_networks(held, links),
         plots=drawn.plots,
@@ -200,13 +200,13 @@ def _sentences(held: _Held) -> list[str]:
         if name == "info" and held.info is not None:
             continue
         for table in own:
-            said = sentence.say(_columns(table, sentence.columns))
+            try:
+                said = sentence.say(column_frame(table, [one for one in sentence.columns if one in table.columns]))
+            except RnnkitError as error:
+                held.problems.append(str(error).replace(str(table.path), table.name))
+                continue
             lines += [f"{table.name}: {line}" for line in said] if len(own) > 1 else said
     return lines
-
-
-def _columns(table: TableFile, names: Sequence[str]) -> pd.DataFrame:
-    return column_frame(table, [name for name in names if name in table.columns])
 
 
 def _flagged(held: _Held) -> list[str]:

@@ -129,7 +129,7 @@ def _groups(kind: Kind, tables: Sequence[TableFile]) -> Iterator[list[TableFile]
     Tables beside it are from its own folder, or from the nearest above that has any. Of the schemas that can be drawn
     the first that a folder has is taken.
     """
-    for folder in dict.fromkeys(table.folder for table in tables):
+    for folder in sorted({table.folder for table in tables}):
         here = [table for table in tables if table.folder == folder]
         schema = next((name for name in kind.needs if any(table.schema == name for table in here)), None)
         for table in here:
