@@ -53,8 +53,8 @@ class FamilySpec:
     Attributes
     ----------
     summary : str
-    gates : int
-        Blocks stacked in the input and recurrent weights (PyTorch's gate order).
+    gate_names : tuple of str
+        Blocks stacked in the input and recurrent weights (PyTorch's gate order); one where nothing is gated.
     rate_name : str
         What the family calls the share of the state replaced at a step, or "" when it replaces all.
     default_rate : float
@@ -67,7 +67,7 @@ class FamilySpec:
     """
 
     summary: str
-    gates: int = 1
+    gate_names: tuple[str, ...] = ("recurrent",)
     rate_name: str = ""
     default_rate: float = 1.0
     reads_rates: bool = False
@@ -76,6 +76,11 @@ class FamilySpec:
     input_bias: bool = False
     low_rank: bool = False
     nonlinearities: tuple[str, ...] = NONLINEARITIES
+
+    @property
+    def gates(self) -> int:
+        """Number of blocks."""
+        return len(self.gate_names)
 
 
 FAMILIES: dict[str, FamilySpec] = {
@@ -97,8 +102,17 @@ FAMILIES: dict[str, FamilySpec] = {
         readout_over_units=True,
         low_rank=True,
     ),
-    "gru": FamilySpec("gated recurrent unit, as torch.nn.GRU", gates=3, input_bias=True, nonlinearities=("tanh",)),
-    "lstm": FamilySpec("long short-term memory, as torch.nn.LSTM", gates=4, nonlinearities=("tanh",)),
+    "gru": FamilySpec(
+        "gated recurrent unit, as torch.nn.GRU",
+        gate_names=("reset", "update", "new"),
+        input_bias=True,
+        nonlinearities=("tanh",),
+    ),
+    "lstm": FamilySpec(
+        "long short-term memory, as torch.nn.LSTM",
+        gate_names=("input", "forget", "cell", "output"),
+        nonlinearities=("tanh",),
+    ),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,10 +21,10 @@ from rnnkit.cli.options import (
     parse_parameters,
     split_names,
 )
-from rnnkit.cli.output import check_output, write_table
+from rnnkit.cli.output import check_apart, check_output, write_table
 from rnnkit.cli.scale import parse_bytes
 from rnnkit.cli.talk import progress, talk
-from rnnkit.errors import unknown_name
+from rnnkit.errors import InputError, unknown_name
 
 NAME = "feature-learning"
 EXAMPLE = "rnnkit feature-learning ckpts -o features.parquet"
@@ -44,6 +45,15 @@ def run(
     memory: Annotated[
         str, typer.Option("--memory", metavar="SIZE", help="For kernels and activity: 500M, 2G. Less takes longer.")
     ] = "1G",
+    eigenvalues: Annotated[
+        Path | None,
+        typer.Option(
+            "--eigenvalues",
+            metavar="FILE",
+            help="Table of the eigenvalues of the recurrent weights, before and after.",
+            show_default=False,
+        ),
+    ] = None,
     seed: Seed = 0,
     device: Device = "auto",
     threads: Threads = None,
@@ -51,18 +61,24 @@ def run(
     form: Format = None,
 ) -> int:
     """Measure how much networks learnt features: weights, tangent kernel and representation, after and before."""
-    target = check_output(out, form)
+    target, aside = check_output(out, form), check_output(eigenvalues, None, "--eigenvalues")
+    if eigenvalues is not None and aside[0] is None:
+        raise InputError("--eigenvalues", "goes to a file", "name a file")
+    outputs = {"--out": out, "--eigenvalues": eigenvalues}
+    check_apart(outputs, {})
     chosen, keys, size = parse_parameters(parameters), split_names("--by", by), parse_bytes(memory)
     if trained not in ("recurrent", "all"):
         raise unknown_name("--parameters", trained, ("recurrent", "all"), "value")
     from rnnkit.devices import choose_device, set_threads
     from rnnkit.interop import load_all
+    from rnnkit.stages.eigenvalues import eigenvalues as eigenvalue_table
     from rnnkit.stages.evaluation import TaskChoice
     from rnnkit.stages.feature_learning import feature_learning
 
     where = choose_device(device)
     set_threads(threads)
     loaded = load_all(checkpoints)
+    check_apart(outputs, {f"CKPT {path}": path for path in loaded.paths})
     ran = provenance(
         task=task, t=chosen, trials=trials, seed=seed, parameters=trained, centred=centred, by=keys, memory=memory
     ).with_inputs(loaded.paths)
@@ -83,4 +99,7 @@ def run(
     if lacking := [name for name, status in found if status == "no_initial_weights"]:
         others = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
         talk.say(f"{lacking[0]}{others}: no weights before training (rnnkit import FILE --initial FILE adds them)")
-    return write_table("feature_learning", [table], target, bool(out or form), ran)
+    code = write_table("feature_learning", [table], target, bool(out or form), ran)
+    if aside[0] is not None:
+        code = max(code, write_table("eigenvalues", [eigenvalue_table(loaded.checkpoints)], aside, True, ran))
+    return code

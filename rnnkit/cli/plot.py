@@ -71,15 +71,24 @@ def run(
     ] = None,
     factor: Annotated[
         str | None,
-        typer.Option("--factor", metavar="KEY", help="degeneracy: group column along the x axis.", show_default=False),
+        typer.Option("--factor", metavar="KEY", help="Group column along the x axis.", show_default=False),
+    ] = None,
+    factor_scale: Annotated[
+        str | None,
+        typer.Option(
+            "--factor-scale",
+            metavar="NAME",
+            help="Of the factor: log or linear; log where its values span decades.",
+            show_default=False,
+        ),
     ] = None,
     scale: Annotated[
         str | None, typer.Option("--scale", metavar="NAME", help="Of values: log or linear.", show_default=False)
     ] = None,
-    dims: Annotated[int, typer.Option("--dims", help="fixedpoints: 2 or 3 principal components.")] = 2,
+    dims: Annotated[int, typer.Option("--dims", help="2 or 3 principal components.")] = 2,
     trials: Annotated[
         int | None,
-        typer.Option("--trials", metavar="B", help="fixedpoints: trajectories of each network.", show_default=False),
+        typer.Option("--trials", metavar="B", help="Trials to show, the first of the table.", show_default=False),
     ] = None,
 ) -> int:
     """Draw tables as a figure, to be printed in a column of a journal."""
@@ -90,6 +99,7 @@ def run(
         metrics=tuple(split_names("--metric", metric)),
         networks=tuple(split_names("--network", network)),
         factor=factor,
+        factor_scale=factor_scale,
         scale=scale,
         dims=dims,
         trials=trials,
@@ -107,7 +117,7 @@ def run(
     else:
         with atomic_path(target) as temporary:
             save(picture, temporary, form, settings, title or kind, ran)
-    for line in picture.left_out:
+    for line in (*picture.left_out, *picture.notes):
         talk.say(line)
     return 1 if picture.left_out else 0
 

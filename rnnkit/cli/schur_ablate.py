@@ -63,6 +63,9 @@ def run(
         Path | None,
         typer.Option("--schur", metavar="FILE", help="Table of the blocks of the Schur forms.", show_default=False),
     ] = None,
+    schur_rows: Annotated[
+        bool, typer.Option("--schur-rows", help="Keep the rows of T in the table of --schur, to be drawn.")
+    ] = False,
     epsilon: Annotated[float, typer.Option("--epsilon", help="Largest rollout distance of a stabiliser.")] = 0.01,
     save: Annotated[
         Path | None,
@@ -92,6 +95,8 @@ def run(
         raise InputError("--overwrite", "is of the networks that --save writes", "add --save DIR")
     if control != "all" and not controls:
         raise InputError("--control", "chooses among controls", "add --controls N")
+    if schur_rows and schur is None:
+        raise InputError("--schur-rows", "is of the table that --schur writes", "add --schur FILE")
     if schur is not None and aside[1][0] is None:
         raise InputError("--schur", "goes to a file", "name a file")
     from rnnkit.devices import choose_device, set_threads
@@ -110,6 +115,7 @@ def run(
         controls=controls,
         control=kinds,
         epsilon=epsilon,
+        schur_rows=schur_rows,
         task=task,
         parameters=chosen,
         trials=trials,
@@ -124,6 +130,7 @@ def run(
             controls=controls,
             kinds=kinds,
             epsilon=epsilon,
+            schur_rows=schur_rows,
             trials=trials,
             seed=seed,
             device=where,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from scipy.linalg import eigh
 from rnnkit.errors import InputError
 from rnnkit.numerics.threads import one_thread
 
-__all__ = ["PrincipalSpace", "principal_space"]
+__all__ = ["PrincipalSpace", "principal_space", "principal_space_of"]
 
 Floats = NDArray[np.float64]
 
@@ -65,14 +66,36 @@ def principal_space(states: ArrayLike, dims: int) -> PrincipalSpace:
     >>> space.explained.tolist(), space.project([4.0, 0.0]).tolist()
     ([1.0, 0.0], [2.0, 0.0])
     """
-    samples = np.asarray(states, dtype=np.float64)
-    if samples.ndim != 2 or not samples.size:
-        raise InputError("states", f"shape {samples.shape}", "give at least one state, as (samples, units)")
-    units = samples.shape[1]
-    mean = samples.mean(axis=0)
+    return principal_space_of([np.asarray(states, dtype=np.float64)], dims)
+
+
+def principal_space_of(blocks: Iterable[Floats], dims: int) -> PrincipalSpace:
+    """Return the same of states that come in blocks, of which one at a time is in memory.
+
+    Means and scatter matrices of blocks are merged as by Chan, Golub and LeVeque (1983), which loses no digits to a
+    mean far from zero, and needs each block once.
+
+    Parameters
+    ----------
+    blocks : iterable of (samples, units) float64
+    dims : int
+
+    Raises
+    ------
+    InputError
+        When a block is not two-dimensional or has other units, or there are no states.
+
+    Examples
+    --------
+    >>> states = np.array([[0.0, 0.0], [2.0, 1.0], [4.0, 1.0]])
+    >>> space = principal_space_of([states[:1], states[1:]], 1)
+    >>> np.allclose(space.axes, principal_space(states, 1).axes)
+    True
+    """
     with one_thread():
-        centred = samples - mean
-        covariance = centred.T @ centred / len(samples)
+        count, mean, scatter = _moments(blocks)
+        covariance = scatter / count
+        units = len(mean)
         first = max(0, units - dims)
         values, vectors = eigh(covariance, driver="evr", subset_by_index=(first, units - 1))
     values, vectors = np.maximum(values[::-1], 0.0), vectors[:, ::-1]
@@ -83,3 +106,25 @@ def principal_space(states: ArrayLike, dims: int) -> PrincipalSpace:
     if total > 0:
         explained[: len(values)] = values / total
     return PrincipalSpace(mean, axes, explained)
+
+
+def _moments(blocks: Iterable[Floats]) -> tuple[int, Floats, Floats]:
+    """Return the number of states, their mean and their scatter matrix."""
+    count, mean, scatter = 0, np.zeros(0), np.zeros((0, 0))
+    for block in blocks:
+        if block.ndim != 2 or (count and block.shape[1] != len(mean)):
+            raise InputError("states", f"shape {block.shape}", "give states of one network, as (samples, units)")
+        if not block.size:
+            continue
+        own = block.mean(axis=0)
+        centred = block - own
+        if not count:
+            count, mean, scatter = len(block), own, centred.T @ centred
+            continue
+        apart, total = own - mean, count + len(block)
+        scatter = scatter + centred.T @ centred + np.outer(apart, apart) * (count * len(block) / total)
+        mean = mean + apart * (len(block) / total)
+        count = total
+    if not count:
+        raise InputError("states", "there are none", "give at least one state, as (samples, units)")
+    return count, mean, scatter

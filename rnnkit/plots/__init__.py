@@ -52,10 +52,24 @@ class Kind:
 KINDS: dict[str, Kind] = {
     "training": Kind("loss by epoch", ("training",), (), ("colour", "value", "scale", "networks")),
     "distances": Kind("matrix with dendrogram", ("comparisons",), (), ("value", "metrics", "networks")),
-    "embedding": Kind("networks in a plane", ("embedding", "comparisons"), ("summary",), ("colour", "metrics")),
-    "degeneracy": Kind("values by a factor", ("degeneracy",), (), ("colour", "metrics", "factor", "scale")),
+    "embedding": Kind(
+        "networks in a plane",
+        ("embedding", "comparisons"),
+        ("summary", "feature_learning", "info"),
+        ("colour", "metrics"),
+    ),
+    "degeneracy": Kind(
+        "values by a factor", ("degeneracy",), (), ("colour", "metrics", "factor", "factor_scale", "scale")
+    ),
+    "trajectories": Kind("states in PC space", ("rollout",), (), ("colour", "networks", "dims", "trials")),
     "fixedpoints": Kind("points in PC space", ("fixedpoints",), ("rollout",), ("networks", "dims", "trials")),
+    "spectrum": Kind("eigenvalues in the plane", ("eigenvalues", "schur", "fixedpoints"), (), ("networks",)),
     "ablations": Kind("losses by block", ("ablations",), ("ablation_controls",), ("value", "scale", "networks")),
+    "schur": Kind("ordered Schur forms", ("schur",), (), ("scale", "networks")),
+    "feature-learning": Kind(
+        "change and alignments", ("feature_learning",), (), ("value", "factor", "factor_scale", "scale", "networks")
+    ),
+    "task": Kind("example trials", ("sample", "rollout"), (), ("networks", "trials")),
 }
 
 

@@ -5,20 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 from matplotlib.axes import Axes
-from numpy.typing import NDArray
-from scipy.stats import t as student
 
-from rnnkit.errors import InputError, unknown_name
-from rnnkit.plots.frames import frame, groups, having
+from rnnkit.errors import InputError
+from rnnkit.plots.estimates import mean_interval, spread
+from rnnkit.plots.frames import frame, groups, having, several
 from rnnkit.plots.settings import Settings
 from rnnkit.plots.style import BLACK, BLUE, GREEN, ORANGE, PURPLE, Picture, axis_label, finish, legend, panels
 from rnnkit.plots.words import listed, many, number
 
-__all__ = ["VALUES", "draw", "mean_interval"]
+__all__ = ["VALUES", "draw"]
 
 VALUES = ("delta_fvu", "sensitivity", "fvu", "removed_mass", "rollout_distance", "accuracy")
 _FIRST = ("RR", "CR", "CC")
@@ -33,10 +31,7 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     draws, with a line from the least to the largest.
     """
     rows = having(frame(tables["ablations"]), "network", settings.networks, "--network")
-    names = ["delta_fvu", "sensitivity"] if settings.value is None else settings.value.split(",")
-    for name in names:
-        if name not in VALUES:
-            raise unknown_name("--value", name, VALUES, "column to show")
+    names = several(settings, ["delta_fvu", "sensitivity"], VALUES)
     blocks = _blocks(rows)
     controls = _controls(tables.get("ablation_controls"), rows)
     kinds = [] if controls is None else [str(name) for name in controls["control"].unique()]
@@ -68,21 +63,6 @@ def _alt(rows: pd.DataFrame, name: str, blocks: Sequence[str], kinds: Sequence[s
     return f"What ablations cost {who}, by block{beside}; mean {axis_label('ablations', name)}: {listed(each)}."
 
 
-def mean_interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the mean of independent numbers and half its 95 % interval, NaN for a single one.
-
-    Examples
-    --------
-    >>> mean, half = mean_interval(np.array([1.0, 2.0, 3.0]))
-    >>> mean, round(half, 3)
-    (2.0, 2.484)
-    """
-    n = len(values)
-    if n < 2:
-        return float(values.mean()), float("nan")
-    return float(values.mean()), float(student.ppf(0.975, n - 1) * values.std(ddof=1) / np.sqrt(n))
-
-
 def _blocks(rows: pd.DataFrame) -> list[str]:
     """Return the ablations: single blocks first, then the others as they stand."""
     found = [str(name) for name in rows["ablation"].unique()]
@@ -96,7 +76,7 @@ def _panel(axes: Axes, part: pd.DataFrame, name: str, blocks: Sequence[str]) -> 
         found = part.loc[(part["ablation"] == block) & part[name].notna(), name].to_numpy(dtype=float)
         if not len(found):
             continue
-        x = place + _spread(len(found), 0.12) - 0.2
+        x = place + spread(len(found), 0.12) - 0.2
         axes.plot(
             x, found, "o", color=BLUE, markersize=2.5, alpha=0.6, linewidth=0, label=label[0], gid=f"{block} networks"
         )
@@ -112,11 +92,6 @@ def _panel(axes: Axes, part: pd.DataFrame, name: str, blocks: Sequence[str]) -> 
             gid=f"{block} mean",
         )
         label = None, None
-
-
-def _spread(count: int, width: float) -> NDArray[np.float64]:
-    """Return places from -width to width; the middle for one. In the order of the table, so always the same."""
-    return np.linspace(-width, width, count) if count > 1 else np.zeros(count)
 
 
 def _controls(table: pa.Table | None, rows: pd.DataFrame) -> pd.DataFrame | None:
@@ -145,7 +120,7 @@ def _draw_controls(axes: Axes, held: pd.DataFrame, name: str, blocks: Sequence[s
             if part.empty:
                 continue
             lane = place + 0.1 + 0.3 * (j + 0.5) / len(kinds)
-            x = lane + _spread(len(part), 0.1 / len(kinds))
+            x = lane + spread(len(part), 0.1 / len(kinds))
             low, middle, high = (part[f"{name}_{end}"].to_numpy(dtype=float) for end in ("min", "median", "max"))
             axes.vlines(x, low, high, color=shade, linewidth=0.5, alpha=0.6, gid=f"{block} {kind} range")
             label = f"{kind} control" if first else None

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from rnnkit.errors import InputError, unknown_name
+from rnnkit.plots.factors import Factor, factor_of
 from rnnkit.plots.frames import frame, groups, having
 from rnnkit.plots.settings import Settings
 from rnnkit.plots.style import Picture, axis_label, colours_of, finish, legend, natural, panels
@@ -20,8 +21,6 @@ from rnnkit.schemas import LEVELS
 from rnnkit.tables import group_columns
 
 __all__ = ["draw"]
-
-_ALL = "all"
 
 
 def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
@@ -33,11 +32,10 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     table = tables["degeneracy"]
     rows = having(frame(table), "metric", settings.metrics, "--metric")
     keys = group_columns(table, "degeneracy")
-    factor = _factor(settings, rows, keys)
-    others = [key for key in keys if key != factor]
+    factor = factor_of(settings, rows, keys)
+    others = [key for key in keys if key != factor.name]
     if settings.colour is not None and settings.colour not in others:
         raise unknown_name("--colour", settings.colour, others, "group column beside the factor")
-    places = _places(rows, factor)
     named = {_name(group, others): group for group, _ in groups(rows, others)}
     key_of = {name: str(group[settings.colour]) if settings.colour else name for name, group in named.items()}
     shades = colours_of(list(key_of.values()))
@@ -47,10 +45,11 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
         lines = groups(part, others)
         for k, (group, line) in enumerate(lines):
             name = _name(group, others)
-            curve = _curve(line, factor, places)
-            beside = 0.015 * _span(places) * (k - (len(lines) - 1) / 2)
-            _draw_curve(one, curve, beside, shades[key_of[name]], name)
-        _x_axis(one, factor, places)
+            curve = _curve(line, factor)
+            # A little beside the others, so that no interval hides another.
+            curve[:, 0] = factor.beside(curve[:, 0], 0.015 * (k - (len(lines) - 1) / 2))
+            _draw_curve(one, curve, shades[key_of[name]], name)
+        factor.draw_axis(one)
         one.set_title(f"{panel['level']}\n{panel['metric']}")
         one.set_ylabel(axis_label("degeneracy", "value"))
         if settings.scale is not None:
@@ -61,62 +60,25 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     finish(figure, axes, settings)
     missing = rows[rows["value"].isna()]
     each = [f"{panel['metric']} {value_range(part['value'])}" for panel, part in order]
-    against = "" if factor is None else f" against {factor}, {many(len(places), 'value')},"
+    against = "" if factor.name is None else f" against {factor.name}, {many(len(factor.places), 'value')},"
     alt = f"Degeneracy{against} with 95 % intervals: {listed(each)}."
     return Picture(figure, alt, tuple(_missing(row, keys) for row in missing.to_dict("records")))
 
 
-def _factor(settings: Settings, rows: pd.DataFrame, keys: Sequence[str]) -> str | None:
-    """Return the group column along the x axis: the one named, or the first that varies."""
-    if settings.factor is not None:
-        if settings.factor not in keys:
-            raise unknown_name("--factor", settings.factor, keys, "group column")
-        return settings.factor
-    return next((key for key in keys if rows[key].nunique(dropna=False) > 1), keys[0] if keys else None)
-
-
-def _places(rows: pd.DataFrame, factor: str | None) -> dict[str, float]:
-    """Return where each value of the factor stands: at its number, or one after another where one is no number."""
-    if factor is None:
-        return {_ALL: 0.0}
-    values = sorted({str(value) for value in rows[factor].fillna("none")}, key=natural)
-    numbers = [natural(value) for value in values]
-    if all(kind == 0 and np.isfinite(number) for kind, number, _ in numbers):
-        return {value: number for value, (_, number, _) in zip(values, numbers, strict=True)}
-    return {value: float(k) for k, value in enumerate(values)}
-
-
-def _curve(line: pd.DataFrame, factor: str | None, places: Mapping[str, float]) -> NDArray[np.float64]:
+def _curve(line: pd.DataFrame, factor: Factor) -> NDArray[np.float64]:
     """Return x, value and the ends of the interval, (points, 4), by rising x; NaN where there is no interval."""
     have = line[line["value"].notna()]
-    names = [_ALL] * len(have) if factor is None else [str(value) for value in have[factor].fillna("none")]
-    numbers = have[["value", "ci_low", "ci_high"]].to_numpy(dtype=float)
-    curve = np.column_stack([[places[name] for name in names], numbers]) if names else np.zeros((0, 4))
+    curve = np.column_stack([factor.at(have), have[["value", "ci_low", "ci_high"]].to_numpy(dtype=float)])
     return np.asarray(curve[np.argsort(curve[:, 0], kind="stable")], dtype=np.float64)
 
 
-def _draw_curve(axes: Axes, curve: NDArray[np.float64], beside: float, shade: Any, name: str) -> None:
-    """Draw a line with its intervals, a little beside the others, so that no interval hides another."""
+def _draw_curve(axes: Axes, curve: NDArray[np.float64], shade: Any, name: str) -> None:
+    """Draw a line with its intervals."""
     x, value, low, high = curve.T
     if len(x):
         # An interval need not hold its value: no bar is then drawn on that side.
         bars = np.maximum([value - low, high - value], 0.0)
-        axes.errorbar(x + beside, value, yerr=bars, fmt="o-", color=shade, capsize=1.5, elinewidth=0.8, gid=name)
-
-
-def _span(places: Mapping[str, float]) -> float:
-    return max(places.values()) - min(places.values()) or 1.0
-
-
-def _x_axis(axes: Axes, factor: str | None, places: Mapping[str, float]) -> None:
-    """Name the factor, and its values unless they are many."""
-    at = list(places.values())
-    if factor is None:
-        axes.set_xticks([])
-        return
-    axes.set_xlabel(factor.replace("_", " "))
-    if len(at) <= 12:
-        axes.set_xticks(at, list(places))
+        axes.errorbar(x, value, yerr=bars, fmt="o-", color=shade, capsize=1.5, elinewidth=0.8, gid=name)
 
 
 def _key(axes: Axes, values: set[str], shades: Mapping[Any, Any], colour: str | None) -> None:

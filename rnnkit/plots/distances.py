@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rnnkit.errors import InputError
 from rnnkit.numerics.dendrograms import average_tree
 from rnnkit.numerics.heterogeneity import largest_complete
-from rnnkit.plots.frames import chosen_column, frame, groups, having
+from rnnkit.plots.frames import chosen_column, frame, groups, having, short_names
 from rnnkit.plots.settings import Settings
 from rnnkit.plots.style import BLACK, GREY, Picture, axis_label, finish, panels
 from rnnkit.plots.words import listed, many, value_range
@@ -99,7 +99,7 @@ def _panel(figure: Figure, axes: Axes, pairs: pd.DataFrame, value: str, metric: 
     shown = [names[k] for k in order]
     axes.set_xlim(-0.5, len(names) - 0.5)
     if len(names) <= _NAMED:
-        axes.set_yticks(range(len(names)), _short(shown))
+        axes.set_yticks(range(len(names)), short_names(shown))
         axes.set_xticks([])
     else:
         axes.set_xticks([])
@@ -108,18 +108,3 @@ def _panel(figure: Figure, axes: Axes, pairs: pd.DataFrame, value: str, metric: 
     axes.set_ylabel("network")
     words = axis_label("comparisons", value)
     figure.colorbar(image, ax=axes, label=f"{words}, {metric}", shrink=0.8, pad=0.02)
-
-
-def _short(names: list[str]) -> list[str]:
-    """Leave out the words that all names begin with.
-
-    Examples
-    --------
-    >>> _short(["flipflop-n8-s0", "flipflop-n8-s12"]), _short(["a"])
-    (['s0', 's12'], ['a'])
-    """
-    words = [name.split("-") for name in names]
-    shared = 0
-    while len(names) > 1 and all(len(w) > shared + 1 and w[shared] == words[0][shared] for w in words):
-        shared += 1
-    return ["-".join(w[shared:]) for w in words]

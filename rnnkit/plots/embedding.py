@@ -5,35 +5,44 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
 
 from rnnkit.errors import unknown_name
-from rnnkit.plots.frames import frame, groups, having
+from rnnkit.plots import KINDS
+from rnnkit.plots.colouring import Colouring, colouring
+from rnnkit.plots.frames import frame, groups, having, short_names
 from rnnkit.plots.settings import Settings
-from rnnkit.plots.style import BLACK, BLUE, Picture, colours_of, finish, legend, panels
+from rnnkit.plots.style import BLACK, BLUE, Picture, finish, legend, panels
 from rnnkit.plots.words import listed, many
 from rnnkit.tables import group_columns
 
 __all__ = ["draw"]
 
+#: More names than these cover each other.
+_NAMED = 12
+
 
 def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     """Draw a panel for each metric and group of an `embedding` table.
 
-    Colours are by cluster, or by another column of the table or of a `summary` table. A ring marks the medoid, the
+    Colours are by cluster, or by another column of the table or of a table beside it. Up to twelve networks have
+    their names. A ring marks the medoid, the
     network nearest to all others on average. Both axes have one scale, that of the distances.
     """
     table = tables["embedding"]
     rows = having(frame(table), "metric", settings.metrics, "--metric")
     keys = group_columns(table, "embedding")
     by = settings.colour or ("cluster" if rows["cluster"].notna().any() else None)
+    shades = None
     if by is not None:
-        rows = rows.assign(colour=_colour(rows, tables, by))
-    placed = rows[rows["x"].notna() & rows["y"].notna()]
-    shades = {} if by is None else colours_of(placed["colour"].tolist())
+        rows = rows.assign(colour=_values(rows, tables, by))
+        shades = colouring(by, rows.loc[rows["x"].notna() & rows["y"].notna(), "colour"].tolist())
+    names = sorted(set(rows["network"]))
+    named_points = dict(zip(names, short_names(names), strict=True)) if len(names) <= _NAMED else {}
     parts = groups(rows, [*keys, "metric"])
     figure, places = panels(len(parts), settings, aspect=0.95)
     left_out, points = [], []
@@ -43,15 +52,16 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
         missing = part[part["x"].isna() | part["y"].isna()]
         left_out += [f"{n}: no place by {group['metric']} ({s})" for n, s in missing[["network", "status"]].to_numpy()]
         part = part.drop(missing.index)
-        points.append((_panel(axes, part, by, shades), tuple(part["network"])))
-        axes.set_title(title)
-    _key(places[0], by, shades)
+        points.append((_panel(axes, part, shades, named_points), tuple(part["network"])))
+        axes.set_title(title, pad=14)
+    if shades is not None:
+        shades.key(figure, places, "o")
     legend(figure, places[0])
     finish(figure, places, settings)
     each = [f"{group['metric']}, {_said(part)}" for group, part in parts]
     coloured = "" if by is None else f", coloured by {by}"
     alt = f"{many(rows['network'].nunique(), 'network')} as points in a plane{coloured}: {listed(each)}."
-    return Picture(figure, alt, tuple(left_out), tuple(points))
+    return Picture(figure, alt, tuple(left_out), named=tuple(points))
 
 
 def _said(part: pd.DataFrame) -> str:
@@ -62,21 +72,22 @@ def _said(part: pd.DataFrame) -> str:
     return f"{known['explained'].iloc[0]:.0%} explained, stress {known['stress'].iloc[0]:.2f}"
 
 
-def _colour(rows: pd.DataFrame, tables: Mapping[str, pa.Table], by: str) -> pd.Series:
-    """Return the value to colour by of each row, as text."""
+def _values(rows: pd.DataFrame, tables: Mapping[str, pa.Table], by: str) -> pd.Series:
+    """Return the value to colour by of each row: of the table itself, or of the first beside it that has the column."""
     if by in rows.columns:
-        values = rows[by]
-    else:
-        beside = frame(tables["summary"]) if "summary" in tables else pd.DataFrame()
-        if by not in beside.columns:
-            raise unknown_name("--colour", by, {*rows.columns, *beside.columns}, "column")
-        values = rows["network"].map(beside.drop_duplicates("network").set_index("network")[by])
-    whole = pd.api.types.is_float_dtype(values) and bool((values.dropna() % 1 == 0).all())
-    return values.map(lambda v: "none" if pd.isna(v) else str(int(v)) if whole else str(v))
+        return rows[by]
+    known = set(rows.columns)
+    for name in KINDS["embedding"].also:
+        if name in tables:
+            beside = frame(tables[name])
+            if by in beside.columns:
+                return rows["network"].map(beside.drop_duplicates("network").set_index("network")[by])
+            known |= set(beside.columns)
+    raise unknown_name("--colour", by, known, "column")
 
 
-def _panel(axes: Axes, part: pd.DataFrame, by: str | None, shades: Mapping[str, Any]) -> PathCollection:
-    colours = BLUE if by is None else [shades[value] for value in part["colour"]]
+def _panel(axes: Axes, part: pd.DataFrame, shades: Colouring | None, names: Mapping[str, str]) -> PathCollection:
+    colours: Any = BLUE if shades is None else [shades.of(value) for value in part["colour"]]
     points = axes.scatter(part["x"], part["y"], s=16, c=colours, linewidths=0.3, edgecolors="white", gid="networks")
     middle = part[part["medoid"].fillna(False).astype(bool)]
     axes.scatter(
@@ -91,15 +102,30 @@ def _panel(axes: Axes, part: pd.DataFrame, by: str | None, shades: Mapping[str, 
     )
     axes.set_aspect("equal", adjustable="datalim")
     axes.margins(0.12)
+    _name_points(axes, part, names)
     axes.set_xlabel("first coordinate")
     axes.set_ylabel("second coordinate")
     if len(part):
-        axes.text(0.02, 0.98, _said(part), transform=axes.transAxes, va="top", fontsize="small")
+        axes.text(0.5, 1.01, _said(part), transform=axes.transAxes, ha="center", va="bottom", fontsize="small")
     return points
 
 
-def _key(axes: Axes, by: str | None, shades: Mapping[str, Any]) -> None:
-    """Put a label for each colour into the legend, unless there are too many to tell apart."""
-    if by is not None and len(shades) <= 12:
-        for value, shade in shades.items():
-            axes.scatter([], [], s=16, c=[shade], label=f"{by} {value}")
+def _name_points(axes: Axes, part: pd.DataFrame, names: Mapping[str, str]) -> None:
+    """Put names beside their points, each on the side that is further from the other points."""
+    places = part[["x", "y"]].to_numpy(dtype=float)
+    apart = places[:, None] - places[None]
+    length = np.linalg.norm(apart, axis=-1, keepdims=True)
+    push = np.divide(apart, length**3, out=np.zeros_like(apart), where=length > 0).sum(axis=1)
+    for name, place, away in zip(part["network"], places, push, strict=True):
+        if name in names:
+            right, up = away >= 0
+            axes.annotate(
+                names[name],
+                (float(place[0]), float(place[1])),
+                (3 if right else -3, 3 if up else -3),
+                textcoords="offset points",
+                ha="left" if right else "right",
+                va="bottom" if up else "top",
+                fontsize="small",
+                gid="name",
+            )

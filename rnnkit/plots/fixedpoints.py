@@ -8,24 +8,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from rnnkit.errors import InputError
 from rnnkit.numerics.principal_space import PrincipalSpace, principal_space
-from rnnkit.plots.frames import frame, having, list_rows, vectors
+from rnnkit.plots.activity import TRIALS, activity, pc_labels
+from rnnkit.plots.frames import few, frame, having, list_rows, short_names
 from rnnkit.plots.settings import Settings
-from rnnkit.plots.style import BLUE, GREY, ORANGE, RED, Picture, finish, legend, panels
+from rnnkit.plots.stability import LOOK, kinds_of
+from rnnkit.plots.style import GREY, RED, Picture, finish, legend, panels
 from rnnkit.plots.words import many
 
-__all__ = ["draw", "kinds_of"]
+__all__ = ["draw"]
 
 Floats = NDArray[np.float64]
 
-#: Kinds of points: marker and colour.
-_LOOK = {"stable": ("o", BLUE), "saddle": ("D", RED), "slow": ("^", ORANGE), "moving": ("v", GREY)}
-_TRIALS = 20
 #: Half the length of an unstable direction that lies in the plane, as a share of the picture's diagonal.
 _REACH = 0.08
 _LISTS = ("input", "output", "state", "eigenvalues", "unstable_directions")
@@ -44,18 +42,19 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     lists: dict[str, list[Floats | None]] = {
         name: list_rows(table, name) for name in ("state", "unstable_directions") if name in table.column_names
     }
-    names = list(dict.fromkeys(rows["network"]))
+    names, notes = few(list(dict.fromkeys(rows["network"])), settings)
+    rows = rows[rows["network"].isin(names)]
     spaces, paths, left_out = {}, {}, []
+    count = TRIALS if settings.trials is None else settings.trials
     for name in names:
         part = rows[rows["network"] == name]
         states = [state for k in part.index if (state := lists["state"][k]) is not None]
-        run = _states(tables.get("rollout"), name)
+        run = None if "rollout" not in tables else activity(tables["rollout"], name, settings.dims, count)
         if not states and run is None:
             left_out.append(f"{name}: no points ({part['status'].iloc[0]})")
             continue
-        spaces[name] = principal_space(_stack(states, name) if run is None else run[0], settings.dims)
-        count = _TRIALS if settings.trials is None else settings.trials
-        paths[name] = [] if run is None else _paths(run, spaces[name], count)
+        spaces[name] = principal_space(_stack(states, name), settings.dims) if run is None else run.space
+        paths[name] = [] if run is None else run.paths
     if not spaces:
         raise InputError("TABLE", "no network has a point", "look at its statuses")
     keys = [
@@ -65,55 +64,28 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     ]
     figure, places = panels(len(keys), settings, aspect=0.9, projection="3d" if settings.dims == 3 else None)
     shown: set[str] = set()
+    short = dict(zip(spaces, short_names(list(spaces)), strict=True))
     for (name, system), axes in zip(keys, places, strict=True):
         part = rows[(rows["network"] == name) & (rows["system"] == system)]
         _panel(axes, part, lists, spaces[name], paths[name])
         shown |= {str(kind) for kind in kinds_of(part).dropna()}
         several = sum(1 for other, _ in keys if other == name) > 1
-        axes.set_title(f"{name}, input {int(system)}" if several else name, fontsize="small")
+        title = short[name] if len(short) > 1 else name
+        axes.set_title(f"{title}, input {int(system)}" if several else title, fontsize="small")
     _key(places[0], shown, any(paths.values()), bool((rows.loc[rows["kind"] == "fixed", "certified"] == False).any()))  # noqa: E712 - null is neither
     legend(figure, places[0])
     finish(figure, places, settings)
     counts = kinds_of(rows[rows["network"].isin(spaces)]).value_counts()
-    held = ", ".join(f"{counts[kind]} {kind}" for kind in _LOOK if kind in counts)
+    held = ", ".join(f"{counts[kind]} {kind}" for kind in LOOK if kind in counts)
     plane = f"in {settings.dims} principal components" + (", with trajectories" if any(paths.values()) else "")
     alt = f"Fixed points of {many(len(spaces), 'network')} {plane}: {held}."
-    return Picture(figure, alt, tuple(left_out))
-
-
-def kinds_of(rows: pd.DataFrame) -> pd.Series:
-    """Return `stable`, `saddle`, `slow` or `moving` for each row, null where there is no point.
-
-    Examples
-    --------
-    >>> kinds_of(pd.DataFrame({"kind": ["fixed", "fixed", "slow"], "stable": [True, False, False]})).tolist()
-    ['stable', 'saddle', 'slow']
-    """
-    fixed = rows["stable"].map(lambda stable: "stable" if stable is True or stable == 1 else "saddle")
-    return rows["kind"].where(rows["kind"] != "fixed", fixed)
+    return Picture(figure, alt, tuple(left_out), notes)
 
 
 def _stack(states: Sequence[Floats], name: str) -> Floats:
     if len({len(state) for state in states}) > 1:
         raise InputError(f"network '{name}'", "its states differ in length", "write the table again")
     return np.stack(states)
-
-
-def _states(rollout: pa.Table | None, name: str) -> tuple[Floats, Floats] | None:
-    """Return a network's states (trials * steps, units) and the trial of each; None where there are none."""
-    if rollout is None:
-        return None
-    own = rollout.filter(pc.and_(pc.equal(rollout["network"], pa.scalar(name)), pc.is_valid(rollout["hidden"])))
-    if not own.num_rows:
-        return None
-    own = own.sort_by([("trial", "ascending"), ("step", "ascending")])
-    return vectors(own, "hidden"), own["trial"].to_numpy()
-
-
-def _paths(run: tuple[Floats, Floats], space: PrincipalSpace, count: int) -> list[Floats]:
-    """Return the first trials' trajectories, each (steps, dims)."""
-    states, trial = run
-    return [space.project(states[trial == k]) for k in np.unique(trial)[:count]]
 
 
 def _panel(
@@ -143,17 +115,25 @@ def _panel(
         for direction in space.turn((np.zeros(0) if found is None else found).reshape(-1, width)[:, :units]):
             ends = np.stack([place - reach * direction, place + reach * direction])
             axes.plot(*ends.T, color=RED, linewidth=0.9, zorder=2, gid="direction")
-        marker, shade = _LOOK[kind]
+        marker, shade = LOOK[kind]
         face = shade if bool(rows.loc[k, "certified"]) or kind in ("slow", "moving") else "none"
-        axes.plot(*place[:, None], marker, color=shade, markerfacecolor=face, markersize=3.5, zorder=3, gid=kind)
-    for letter, share, k in zip("xyz", space.explained, range(1, 4), strict=False):
-        getattr(axes, f"set_{letter}label")(f"PC {k} (state units, {share:.0%})")
+        axes.plot(
+            *place[:, None],
+            marker,
+            color=shade,
+            markerfacecolor=face,
+            markersize=3.5,
+            zorder=4 if kind == "stable" else 3,
+            gid=kind,
+        )
+    for letter, label in zip("xyz", pc_labels(space), strict=False):
+        getattr(axes, f"set_{letter}label")(label)
 
 
 def _key(axes: Axes, shown: set[str], paths: bool, uncertified: bool) -> None:
     """Put what is drawn in any panel into the legend."""
     nowhere: Any = [[]] * (3 if axes.name == "3d" else 2)
-    for kind, (marker, shade) in _LOOK.items():
+    for kind, (marker, shade) in LOOK.items():
         if kind in shown:
             axes.plot(*nowhere, marker, color=shade, label=kind)
     if uncertified and shown & {"stable", "saddle"}:

@@ -13,7 +13,21 @@ from numpy.typing import NDArray
 from rnnkit.errors import InputError, unknown_name
 from rnnkit.plots.settings import Settings
 
-__all__ = ["chosen_column", "frame", "groups", "having", "list_rows", "vectors"]
+__all__ = [
+    "chosen_column",
+    "few",
+    "frame",
+    "groups",
+    "having",
+    "list_rows",
+    "several",
+    "short_names",
+    "vectors",
+    "wanted",
+]
+
+#: Panels of networks that one page holds legibly.
+_MOST = 12
 
 
 def frame(table: pa.Table, leaving: Iterable[str] = ()) -> pd.DataFrame:
@@ -60,6 +74,59 @@ def chosen_column(settings: Settings, default: str, known: Sequence[str]) -> str
     if settings.value not in known:
         raise unknown_name("--value", settings.value, known, "column to show")
     return settings.value
+
+
+def several(settings: Settings, default: Sequence[str], known: Sequence[str]) -> list[str]:
+    """Return the columns that --value names, separated by commas, or the default."""
+    names = list(default) if settings.value is None else settings.value.split(",")
+    for name in names:
+        if name not in known:
+            raise unknown_name("--value", name, known, "column to show")
+    return names
+
+
+def wanted(names: Sequence[str], settings: Settings) -> list[str]:
+    """Return the networks that --network names, in the order of the table; all when it names none.
+
+    Examples
+    --------
+    >>> wanted(["a", "b"], Settings(networks=("b",)))
+    ['b']
+    """
+    return [
+        str(name)
+        for name in having(pd.DataFrame({"network": list(names)}), "network", settings.networks, "--network")["network"]
+    ]
+
+
+def few(names: Sequence[str], settings: Settings) -> tuple[list[str], tuple[str, ...]]:
+    """Return the networks that get a panel, and a line about the others: the first twelve, or those asked for.
+
+    Examples
+    --------
+    >>> few(["a", "b"], Settings())
+    (['a', 'b'], ())
+    >>> few([str(k) for k in range(50)], Settings())[1]
+    ('12 of 50 networks are drawn (--network chooses others)',)
+    """
+    if settings.networks or len(names) <= _MOST:
+        return list(names), ()
+    return list(names[:_MOST]), (f"{_MOST} of {len(names)} networks are drawn (--network chooses others)",)
+
+
+def short_names(names: Sequence[str]) -> list[str]:
+    """Leave out the words that all names begin with.
+
+    Examples
+    --------
+    >>> short_names(["flipflop-n8-s0", "flipflop-n8-s12"]), short_names(["a"])
+    (['s0', 's12'], ['a'])
+    """
+    words = [name.split("-") for name in names]
+    shared = 0
+    while len(names) > 1 and all(len(w) > shared + 1 and w[shared] == words[0][shared] for w in words):
+        shared += 1
+    return ["-".join(w[shared:]) for w in words]
 
 
 def list_rows(table: pa.Table, name: str) -> list[NDArray[np.float64] | None]:

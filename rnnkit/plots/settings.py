@@ -19,6 +19,7 @@ CHOICES = {
     "metrics": "--metric",
     "networks": "--network",
     "factor": "--factor",
+    "factor_scale": "--factor-scale",
     "scale": "--scale",
     "dims": "--dims",
     "trials": "--trials",
@@ -48,12 +49,14 @@ class Settings:
         Those to show; all if empty.
     factor : str, optional
         Group column along the x axis.
+    factor_scale : str, optional
+        `log` or `linear`, of the factor.
     scale : str, optional
         `log` or `linear`, of values.
     dims : int
         2 or 3 principal components.
     trials : int, optional
-        Trajectories of each network.
+        Trials to show, the first of the table.
 
     Raises
     ------
@@ -80,6 +83,7 @@ class Settings:
     metrics: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
     factor: str | None = None
+    factor_scale: str | None = None
     scale: str | None = None
     dims: int = 2
     trials: int | None = None
@@ -89,8 +93,9 @@ class Settings:
         _between("--height", self.height, 0.5, 100, "inches")
         _between("--font-size", self.font_size, 1, 100, "points")
         _between("--dpi", self.dpi, 10, 2400, "dots per inch")
-        if self.scale is not None and self.scale not in SCALES:
-            raise unknown_name("--scale", self.scale, SCALES, "scale")
+        for option, scale in (("--scale", self.scale), ("--factor-scale", self.factor_scale)):
+            if scale is not None and scale not in SCALES:
+                raise unknown_name(option, scale, SCALES, "scale")
         if self.dims not in (2, 3):
             raise InputError("--dims", f"{self.dims} is not a number of axes", "give 2 or 3")
         if self.trials is not None and self.trials < 1:

@@ -93,6 +93,8 @@ class Picture:
         What it shows, in a few words and figures, for those who cannot see it.
     left_out : tuple of str
         A line for each thing that could not be drawn.
+    notes : tuple of str
+        A line for each thing that could be drawn, and was not, as it is too much for one picture.
     named : tuple of (matplotlib.collections.PathCollection, tuple of str)
         Points that stand for networks, with the network of each: a page can say which one the pointer is on.
     """
@@ -100,6 +102,7 @@ class Picture:
     figure: Figure
     alt: str
     left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     named: tuple[tuple[PathCollection, tuple[str, ...]], ...] = ()
 
 
@@ -152,7 +155,12 @@ def panels(
     width = settings.width or (COLUMN if across == 1 else PAGE)
     height = settings.height or min(100.0, width / across * aspect * down + 0.3)
     figure = Figure(figsize=(width, height), layout="constrained")
-    return figure, [figure.add_subplot(down, across, k + 1, projection=projection) for k in range(count)]
+    places = [figure.add_subplot(down, across, k + 1, projection=projection) for k in range(count)]
+    if projection == "3d":
+        # The layout does not know of the labels of these axes: smaller, they leave room for them.
+        for axes in places:
+            axes.set_box_aspect(None, zoom=0.78)  # type: ignore[call-arg]
+    return figure, places
 
 
 def axis_label(schema: str, name: str) -> str:
@@ -213,7 +221,11 @@ def legend(figure: Figure, axes: Axes) -> None:
     """Put one legend for all panels under the figure, or none where nothing has a label."""
     handles, labels = axes.get_legend_handles_labels()
     if handles:
-        figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(handles)))
+        # The line, the gap and, of a letter, the width at this size: what does not fit would be cut off.
+        size = float(mpl.rcParams["legend.fontsize"])
+        each = size * (3.4 + 0.56 * max(map(len, labels))) / 72
+        across = max(1, min(4, len(handles), int(figure.get_figwidth() / each)))
+        figure.legend(handles, labels, loc="outside lower center", ncols=across)
 
 
 def finish(figure: Figure, axes: Sequence[Axes], settings: Settings) -> None:

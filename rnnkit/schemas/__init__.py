@@ -9,7 +9,7 @@ from rnnkit.errors import unknown_name
 from rnnkit.schemas.columns import GOOD, Column, Schema
 from rnnkit.schemas.comparing import COMPARISONS, DEGENERACY, EMBEDDING, SENSITIVITY
 from rnnkit.schemas.dynamics import ABLATION_CONTROLS, ABLATIONS, FIXED_POINT_COVERAGE, FIXED_POINTS, SCHUR
-from rnnkit.schemas.learning import FEATURE_LEARNING, MEMORY_DEMAND
+from rnnkit.schemas.learning import EIGENVALUES, FEATURE_LEARNING, MEMORY_DEMAND
 from rnnkit.schemas.runs import INFO, ROLLOUT, SAMPLE, SUMMARY, TRAINING
 
 __all__ = ["GOOD", "LEVELS", "SCHEMAS", "Column", "Schema", "get_schema"]
@@ -34,6 +34,7 @@ SCHEMAS: dict[str, Schema] = {
         ABLATION_CONTROLS,
         SCHUR,
         FEATURE_LEARNING,
+        EIGENVALUES,
         MEMORY_DEMAND,
         INFO,
     )

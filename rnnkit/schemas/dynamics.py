@@ -178,6 +178,14 @@ SCHUR = Schema(
         Column("modulus", "float64", "as weights", "of the eigenvalue", True),
         Column("sector", "string", "", "`R`, or `C` below the threshold", True),
         Column("nonnormal", "float64", "as weights", "b + c of a 2x2 block (a, b; c, a): 0 if it is normal", True),
+        Column(
+            "rows",
+            "vector64",
+            "as weights",
+            "with --schur-rows: the block's rows of T, one after another; zero before the block",
+            True,
+            True,
+        ),
         STATUS,
     ),
 )

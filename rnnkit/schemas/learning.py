@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rnnkit.schemas.columns import NETWORK, STATUS, Column, Schema
 
-__all__ = ["FEATURE_LEARNING", "MEMORY_DEMAND"]
+__all__ = ["EIGENVALUES", "FEATURE_LEARNING", "MEMORY_DEMAND"]
 
 FEATURE_LEARNING = Schema(
     "feature_learning",
@@ -41,6 +41,28 @@ FEATURE_LEARNING = Schema(
         STATUS,
     ),
     extra_keys=True,
+)
+
+EIGENVALUES = Schema(
+    "eigenvalues",
+    1,
+    "Eigenvalues of the recurrent weights that act, before training and after.",
+    ("network", "weights", "gate", "index"),
+    (
+        NETWORK,
+        Column("weights", "string", "", "`initial`, before training, or `trained`"),
+        Column(
+            "gate",
+            "string",
+            "",
+            "`recurrent`; in `gru` `reset`, `update`, `new`; in `lstm` `input`, `forget`, `cell`, `output`",
+        ),
+        Column("index", "int64", "", "counts from 0, by falling modulus; of a complex pair the positive one first"),
+        Column("re", "float64", "as weights", "real part", True),
+        Column("im", "float64", "as weights", "imaginary part", True),
+        Column("modulus", "float64", "as weights", "of the eigenvalue", True),
+        Column("status", "string", "", "`ok`, or why there is no number: the one row of such a network, at index 0"),
+    ),
 )
 
 MEMORY_DEMAND = Schema(

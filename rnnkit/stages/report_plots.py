@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from rnnkit.errors import InputError, RnnkitError, unknown_name
 from rnnkit.plots import KINDS, Kind, Settings
+from rnnkit.plots.activity import TRIALS
 from rnnkit.plots.words import many
 from rnnkit.report.files import TableFile
 from rnnkit.report.page import Plot
@@ -23,10 +24,10 @@ from rnnkit.schemas import SCHEMAS
 from rnnkit.stages.plot import plot
 from rnnkit.tables import read
 
-__all__ = ["Drawn", "chosen_kinds", "column_frame", "plots"]
+__all__ = ["NETWORKS", "TRIALS", "Drawn", "chosen_kinds", "column_frame", "plots"]
 
-#: Of a table with a vector in each row: networks, and trials of each, that pictures are drawn from.
-NETWORKS, TRIALS = 24, 20
+#: Of a table with a vector in each row: networks that pictures are drawn from, with the trials that are drawn of each.
+NETWORKS = 24
 
 
 @dataclass(frozen=True)
@@ -104,9 +105,8 @@ def plots(
         line = shlex.join(["rnnkit", "plot", name, *(str(folder / one.name) for one in group), "-o", f"{name}.pdf"])
         try:
             held = [_load(one) for one in group]
-            settings = Settings(trials=TRIALS) if "trials" in KINDS[name].choices else Settings()
             pairs = [(str(one.schema), part.rows) for one, part in zip(group, held, strict=True)]
-            picture = plot(name, pairs, settings)
+            picture = plot(name, pairs)
         except RnnkitError as error:
             if "is not installed" in str(error):
                 raise
@@ -115,10 +115,10 @@ def plots(
         own = [network for _, named in picture.named for network in named]
         links = {network: f"#{networks.get(network, anchors[group[0].name])}" for network in own}
         width = round(96 * picture.figure.get_size_inches()[0])
-        html = markup(picture, settings, anchor, None if static else links)
+        html = markup(picture, Settings(), anchor, None if static else links)
         left = [f"Not drawn: {what}" for what in picture.left_out]
         drawn.problems.extend(f"plot {name} leaves out {what}" for what in picture.left_out)
-        notes = [part.note for part in held if part.note]
+        notes = [*(part.note for part in held if part.note), *picture.notes]
         drawn.plots.append(Plot(anchor, title, html, picture.alt, width, line, [*notes, *left]))
     return drawn
 

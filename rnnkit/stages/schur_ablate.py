@@ -49,6 +49,7 @@ def schur_ablate(
     controls: int = 0,
     kinds: Sequence[str] = tuple(CONTROLS),
     epsilon: float = 0.01,
+    schur_rows: bool = False,
     trials: int = 512,
     seed: int = 0,
     device: torch.device = _CPU,
@@ -73,6 +74,8 @@ def schur_ablate(
         Of `isotropic`, `entries`, `rotated`.
     epsilon : float
         Largest rollout distance of a stabiliser.
+    schur_rows : bool
+        Keep the rows of T in the `schur` table: units^2 numbers of each network and threshold.
     trials, seed, device
         Of the trials, the same for all networks of a task; the seed is also that of orders and controls.
     keep : callable, optional
@@ -97,7 +100,7 @@ def schur_ablate(
     >>> table["ablation"][:3], table["dim_r"][:3], table["status"][:3]
     (['RR', 'CR', 'CC'], [1, 1, 1], ['empty', 'ok', 'ok'])
     """
-    plan = Plan(tuple(alphas), orders, controls, tuple(kinds), epsilon, seed)
+    plan = Plan(tuple(alphas), orders, controls, tuple(kinds), epsilon, seed, schur_rows)
     _check(networks, plan)
     require_sound(networks)
     tasks = [(choice or TaskChoice()).of(network) for network in networks]

@@ -39,6 +39,7 @@ class Plan:
     kinds: tuple[str, ...]
     epsilon: float
     seed: int
+    schur_rows: bool = False
 
     @property
     def copies(self) -> int:

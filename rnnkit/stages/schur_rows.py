@@ -52,7 +52,7 @@ def rows_of(one: Taken, own: Score, activity: Activity, plan: Plan) -> Rows:
             row |= {"pcs": pcs, "status": _status(one, cut, one.sectors[alpha], k, own)}
             rows["ablations"].append(row)
         rows["ablation_controls"] += [{**place, **row} for row in _control_rows(cut, own, plan)]
-        rows["schur"] += [{**place, **row} for row in _block_rows(one, alpha)]
+        rows["schur"] += [{**place, **row} for row in _block_rows(one, alpha, plan.schur_rows)]
     return rows
 
 
@@ -169,7 +169,7 @@ def _control_rows(cut: Cut, own: Score, plan: Plan) -> Iterator[Row]:
             yield row
 
 
-def _block_rows(one: Taken, alpha: float) -> Iterator[Row]:
+def _block_rows(one: Taken, alpha: float, whole: bool) -> Iterator[Row]:
     schur, sectors = one.schur, one.sectors[alpha]
     for block, (start, size) in enumerate(zip(schur.starts.tolist(), schur.sizes.tolist(), strict=True)):
         value = complex(schur.eigenvalues[block])
@@ -183,5 +183,6 @@ def _block_rows(one: Taken, alpha: float) -> Iterator[Row]:
             "modulus": float(schur.moduli[block]),
             "sector": "R" if block < sectors.blocks_r else "C",
             "nonnormal": float(schur.form[start, start + 1] + schur.form[start + 1, start]) if pair else 0.0,
+            "rows": schur.form[start : start + size].ravel().tolist() if whole else None,
             "status": "order_inexact" if schur.violation > ORDER_TOLERANCE else "ok",
         }

@@ -144,6 +144,7 @@ SCHUR = "schur-ablate ckpts --trials 8 -q"
 CONTROLS = f"{SCHUR} --controls 3 --controls-out out/c.csv"
 TRAINED = "plot training ckpts/training.parquet -q"
 VALUES = "plot degeneracy values.csv -q"
+GAMMAS = f"{VALUES} --factor gamma"
 PLACED = "plot embedding grid.csv -q"
 DRAWN = f"{POINTS} -o points.parquet ; rollout switches.safetensors -q --task flipflop -t bits=2 -o run.parquet ; "
 DRAWN += "plot fixedpoints points.parquet run.parquet -q"
@@ -320,6 +321,9 @@ EFFECTS: dict[tuple[str, str], Effect] = {
     ("schur-ablate", "control"): Effect(CONTROLS, f"{CONTROLS} --control entries,rotated", controls, rows),
     ("schur-ablate", "controls_out"): Effect(CONTROLS, CONTROLS.replace("out/c.csv", "out/d.csv"), files, rows),
     ("schur-ablate", "schur"): Effect(SCHUR, f"{SCHUR} --schur out/s.csv", files, rows),
+    ("schur-ablate", "schur_rows"): Effect(
+        f"{SCHUR} --schur out/s.csv", f"{SCHUR} --schur out/s.csv --schur-rows", grid, rows
+    ),
     ("schur-ablate", "epsilon"): Effect(SCHUR, f"{SCHUR} --epsilon 100", stabilisers, column("rollout_distance")),
     ("schur-ablate", "overwrite"): Effect(
         f"{SCHUR} --save out ; {SCHUR} --save out", f"{SCHUR} --save out ; {SCHUR} --save out --overwrite", code
@@ -343,6 +347,7 @@ EFFECTS: dict[tuple[str, str], Effect] = {
     ),
     ("feature-learning", "by"): Effect(FEATURES, f"{FEATURES} --by gamma", table_names),
     ("feature-learning", "memory"): Effect(FEATURES, f"{FEATURES} --memory 1K", code),
+    ("feature-learning", "eigenvalues"): Effect(FEATURES, f"{FEATURES} --eigenvalues out/e.csv", files, rows),
     ("feature-learning", "seed"): Effect(FEATURES, f"{FEATURES} --seed 1", rows),
     ("feature-learning", "device"): Effect(f"{FEATURES} --device cpu", f"{FEATURES} --device cuda:99", code),
     ("feature-learning", "threads"): Effect(f"{FEATURES} --threads 1", f"{FEATURES} --threads 2", threads, alignments),
@@ -385,6 +390,7 @@ EFFECTS |= {
     ("plot", "metric"): Effect(VALUES, f"{VALUES} --metric dsa", picture),
     ("plot", "network"): Effect(TRAINED, f"{TRAINED} --network flipflop-vanilla-n8-s1", picture),
     ("plot", "factor"): Effect(VALUES, f"{VALUES} --factor units", picture),
+    ("plot", "factor_scale"): Effect(GAMMAS, f"{GAMMAS} --factor-scale log", picture),
     ("plot", "scale"): Effect(TRAINED, f"{TRAINED} --scale linear", picture),
     ("plot", "dims"): Effect(DRAWN, f"{DRAWN} --dims 3", picture),
     ("plot", "trials"): Effect(DRAWN, f"{DRAWN} --trials 2", picture),

@@ -96,21 +96,106 @@ def fixedpoints(count: int, units: int = 4) -> pa.Table:
 
 
 def rollout(count: int, units: int = 4, trials: int = 3) -> pa.Table:
-    """Trajectories in the plane of the first two axes; the first axis has more variance."""
+    """Trajectories in the plane of the first two axes; the first axis has more variance.
+
+    Targets are the trial's number less 1, and 1; the outputs of network k are above them by k / 100.
+    """
     rows = [
         {
             "network": name,
             "trial": trial,
             "step": step,
-            "input": [0.0],
+            "input": [float(step == 2 + trial)],
+            "target": [trial - 1.0, 1.0],
+            "output": [trial - 1.0 + k / 100, 1.0 + k / 100],
             "status": "ok",
             "hidden": (np.eye(units)[0] * 2 * np.cos(step) + np.eye(units)[1] * np.sin(step + trial)).tolist(),
         }
-        for name in names(count)
+        for k, name in enumerate(names(count))
         for trial in range(trials)
         for step in range(10)
     ]
     return build("rollout", rows)
+
+
+def sample(trials: int = 4, outputs: int = 2) -> pa.Table:
+    """Two inputs, the step and its half; every target is the trial's number; the first three steps do not count."""
+    rows = [
+        {
+            "trial": trial,
+            "step": step,
+            "input": [float(step), step / 2],
+            "target": [float(trial)] * outputs,
+            "mask": float(step > 2),
+        }
+        for trial in range(trials)
+        for step in range(8)
+    ]
+    return build("sample", rows)
+
+
+def eigenvalues(count: int, gates: tuple[str, ...] = ("recurrent",)) -> pa.Table:
+    """Network k: 0.5 and -0.5 before training; 1.2, and +-0.5i after."""
+    rows = [
+        {
+            "network": name,
+            "weights": weights,
+            "gate": gate,
+            "index": index,
+            "re": value.real,
+            "im": value.imag,
+            "modulus": abs(value),
+            "status": "ok",
+        }
+        for name in names(count)
+        for weights, values in (("initial", (0.5, -0.5)), ("trained", (1.2, 0.5j, -0.5j)))
+        for gate in gates
+        for index, value in enumerate(map(complex, values))
+    ]
+    return build("eigenvalues", rows)
+
+
+def schur(count: int, whole: bool = True, alphas: tuple[float, ...] = (0.9,)) -> pa.Table:
+    """T = (2, 1, .1; 0, .5, 1e-9; 0, -1, .5): the block of 2 in R, a pair of modulus 3e-5 in C."""
+    form = np.array([[2.0, 1.0, 0.1], [0.0, 0.5, 1e-9], [0.0, -1.0, 0.5]])
+    rows = [
+        {
+            "network": name,
+            "block": block,
+            "alpha": alpha,
+            "start": start,
+            "size": size,
+            "re": re,
+            "im": im,
+            "modulus": abs(complex(re, im)),
+            "sector": sector,
+            "nonnormal": 0.0,
+            "rows": form[start : start + size].ravel().tolist() if whole else None,
+            "status": "ok",
+        }
+        for name in names(count)
+        for alpha in alphas
+        for block, start, size, re, im, sector in ((0, 0, 1, 2.0, 0.0, "R"), (1, 1, 2, 0.5, 3e-5, "C"))
+    ]
+    return build("schur", rows)
+
+
+def feature_learning(count: int, **groups: list[str]) -> pa.Table:
+    """Network k has moved by k + 1, kernel 1 / (k + 1), representation .5; group columns one value after another."""
+    rows = [
+        {
+            "network": name,
+            **{key: values[k % len(values)] for key, values in groups.items()},
+            "weight_change_norm": k + 1.0,
+            "kernel_alignment": 1 / (k + 1),
+            "representation_alignment": 0.5,
+            "parameters": "recurrent",
+            "centred": False,
+            "status": "ok",
+        }
+        for k, name in enumerate(names(count))
+    ]
+    return build("feature_learning", rows, list(groups))
 
 
 def ablations(count: int, alphas: tuple[float, ...] = (0.9,)) -> pa.Table:

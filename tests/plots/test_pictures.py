@@ -5,15 +5,17 @@ from __future__ import annotations
 import io
 import itertools
 
+import matplotlib as mpl
 import numpy as np
 import pytest
-from matplotlib.colors import to_hex
+from matplotlib.colors import Normalize, to_hex
 
 from rnnkit.errors import InputError
 from rnnkit.plots import KINDS, Settings
 from rnnkit.plots.saving import save
 from rnnkit.plots.style import BLUE, COLOURS, GREEN, RED
 from rnnkit.stages import plot
+from rnnkit.tables import build
 from tests.plots import planted
 
 
@@ -42,6 +44,11 @@ def everything(count):
             ("ablations", planted.ablations(count)),
             ("ablation_controls", planted.ablation_controls(count)),
         ],
+        "trajectories": [("rollout", planted.rollout(count))],
+        "spectrum": [("eigenvalues", planted.eigenvalues(count))],
+        "schur": [("schur", planted.schur(count))],
+        "feature-learning": [("feature_learning", planted.feature_learning(count, gamma=["1", "2", "5"]))],
+        "task": [("rollout", planted.rollout(count))],
     }
 
 
@@ -110,8 +117,6 @@ def test_a_missing_distance_is_grey_and_said():
     table = planted.comparisons(np.arange(4.0)[:, None])
     rows = table.to_pylist()
     rows[0] |= {"distance": None, "status": "diverged"}
-    from rnnkit.tables import build
-
     picture = drawn("distances", ("comparisons", build("comparisons", rows)))
     held = picture.figure.axes[0].images[0].get_array()
     assert held.mask.sum() == 2
@@ -134,6 +139,7 @@ def test_the_embedding_keeps_distances():
     assert axes.get_title() == "dsa"
     assert "100% explained, stress 0.00" in [text.get_text() for text in axes.texts]
     assert labels(picture) == ["medoid"]
+    assert [text.get_text() for text in artists(axes, "name")] == ["s0", "s1", "s2"]
 
 
 def test_the_embedding_is_coloured_by_cluster_or_key():
@@ -145,6 +151,30 @@ def test_the_embedding_is_coloured_by_cluster_or_key():
     assert labels(picture) == ["medoid", "cluster 1", "cluster 2"]
     by = drawn("embedding", ("comparisons", planted.comparisons(place)), colour="medoid")
     assert labels(by) == ["medoid", "medoid False", "medoid True"]
+
+
+def test_the_embedding_is_coloured_by_tables_beside_it():
+    place = np.random.default_rng(0).normal(size=(6, 2))
+    tables = ("comparisons", planted.comparisons(place)), ("feature_learning", planted.feature_learning(6))
+    picture = drawn("embedding", *tables, colour="kernel_alignment")
+    (points,) = artists(picture.figure.axes[0], "networks")
+    shown = mpl.colormaps["viridis"](Normalize(1 / 6, 1)(1 / np.arange(1, 7)))
+    np.testing.assert_allclose(points.get_facecolors(), shown)
+    assert picture.figure.axes[1].get_ylabel() == "kernel_alignment"
+    info = [
+        {"network": name, "path": name, "model": m, "units": 8, "inputs": 1, "outputs": 1}
+        for name, m in zip(planted.names(6), ["gru", "lstm"] * 3, strict=True)
+    ]
+    info = [row | {"constants": "{}", "task_parameters": "{}", "initial": True, "status": "ok"} for row in info]
+    by = drawn("embedding", tables[0], ("info", build("info", info)), colour="model")
+    assert labels(by) == ["medoid", "model gru", "model lstm"]
+    with pytest.raises(InputError, match="'modle'"):
+        drawn("embedding", *tables, colour="modle")
+
+
+def test_many_networks_have_no_names():
+    picture = drawn("embedding", ("comparisons", planted.comparisons(np.random.default_rng(0).normal(size=(13, 2)))))
+    assert not artists(picture.figure.axes[0], "name")
 
 
 def test_groups_have_panels():
@@ -181,8 +211,6 @@ def test_degeneracy_by_another_factor_and_without_a_value():
     table = planted.degeneracy(["1", "2"], ["vanilla", "mup"])
     rows = table.to_pylist()
     rows[0] |= {"value": None, "ci_low": None, "ci_high": None, "status": "too_few"}
-    from rnnkit.tables import build
-
     held = build("degeneracy", rows, ["gamma", "model"])
     picture = drawn("degeneracy", ("degeneracy", held), factor="model", metrics=("pif",))
     (axes,) = picture.figure.axes
@@ -237,8 +265,6 @@ def test_fixed_points_do_not_depend_on_the_order_of_units():
             rows = table.to_pylist()
             for row in rows:
                 row |= {name: [row[name][k] for k in order] for name in columns if row[name]}
-            from rnnkit.tables import build
-
             changed.append(build("rollout" if "hidden" in columns else "fixedpoints", rows))
         picture = drawn("fixedpoints", ("fixedpoints", changed[0]), ("rollout", changed[1]))
         return [line.get_xydata() for line in picture.figure.axes[0].lines if line.get_gid()]

@@ -179,7 +179,7 @@ def test_no_more_of_a_large_table_than_a_picture_needs(tmp_path, monkeypatch):
     planted.table(tmp_path / "fixedpoints.parquet", "fixedpoints", pictures.fixedpoints(NETWORKS + 3))
     seen = {}
 
-    def look(kind, tables, settings):
+    def look(kind, tables):
         seen[kind] = dict(tables)
         raise InputError("here", "is enough", "stop")
 
