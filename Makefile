@@ -23,7 +23,7 @@ demo: setup
 	$(BIN)/rnnkit degeneracy --comparisons $(DEMO)/comparisons.parquet --summary $(DEMO)/summary.parquet -o $(DEMO)/degeneracy.parquet \
 		--embed $(DEMO)/embedding.parquet
 	$(BIN)/rnnkit fixedpoints $(DEMO)/ckpts --directions -o $(DEMO)/fixedpoints.parquet --coverage $(DEMO)/coverage.parquet
-	$(BIN)/rnnkit schur-ablate $(DEMO)/ckpts -o $(DEMO)/ablations.parquet --controls 9 --controls-out $(DEMO)/controls.parquet \
+	$(BIN)/rnnkit schur-ablate $(DEMO)/ckpts -o $(DEMO)/ablations.parquet \
 		--schur $(DEMO)/schur.parquet --schur-rows
 	$(BIN)/rnnkit feature-learning $(DEMO)/ckpts -o $(DEMO)/feature-learning.parquet --eigenvalues $(DEMO)/eigenvalues.parquet
 	$(BIN)/rnnkit report $(DEMO) -o $(DEMO)/report.html
