@@ -88,6 +88,10 @@ def _inline(svg: str, name: str, alt: str, networks: list[str]) -> str:
         root.remove(metadata)
     root.set("role", "group")
     root.set("aria-label", alt)
+    # Names of groups repeat from panel to panel; nothing refers to them.
+    for group in root.iter(f"{{{_SVG}}}g"):
+        if "id" in group.attrib:
+            group.set("class", group.attrib.pop("id").removeprefix(f"{name}-"))
     anchors = root.iter(f"{{{_SVG}}}a")
     for anchor, network in zip(anchors, networks, strict=True):
         anchor.set("aria-label", network)
