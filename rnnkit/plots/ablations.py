@@ -43,7 +43,7 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
             _panel(axes, part, name, blocks)
             if beside is not None and name in ("delta_fvu", "sensitivity", "fvu"):
                 _draw_controls(axes, beside, name, blocks, kinds)
-            axes.set_xticks(range(len(blocks)), blocks)
+            axes.set_xticks(range(len(blocks)), [block.replace("+", "+\n") for block in blocks])
             axes.set_xlim(-0.6, len(blocks) - 0.4)
             axes.set_xlabel("blocks removed")
             axes.set_ylabel(axis_label("ablations", name))

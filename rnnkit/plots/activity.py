@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from rnnkit.numerics.principal_space import PrincipalSpace, principal_space_of
 from rnnkit.plots.frames import vectors
 
-__all__ = ["TRIALS", "Activity", "activity", "pc_labels"]
+__all__ = ["TRIALS", "Activity", "activity", "label_axes", "pc_labels"]
 
 Floats = NDArray[np.float64]
 
@@ -22,6 +24,8 @@ Floats = NDArray[np.float64]
 TRIALS = 20
 #: Numbers of the states that are converted at a time.
 _BLOCK = 1 << 20
+#: Panels that have room for units on each axis.
+_ROOMY = 4
 
 
 @dataclass(frozen=True)
@@ -99,7 +103,17 @@ def _blocks(rollout: pa.Table, own: NDArray[np.bool_]) -> Iterator[Floats]:
             yield vectors(hidden.slice(start, size).filter(pa.array(part)), "hidden")
 
 
-def pc_labels(space: PrincipalSpace) -> list[str]:
+def label_axes(figure: Figure, places: Sequence[Axes], spaces: Sequence[PrincipalSpace]) -> None:
+    """Label the axes of panels; where there is little room, the unit stands once, at the left of the figure."""
+    crowded = len(places) > _ROOMY or places[0].name == "3d"
+    for axes, space in zip(places, spaces, strict=True):
+        for letter, label in zip("xyz", pc_labels(space, "" if crowded else "state units, "), strict=False):
+            getattr(axes, f"set_{letter}label")(label)
+    if crowded:
+        figure.supylabel("state units", fontsize="medium")
+
+
+def pc_labels(space: PrincipalSpace, unit: str = "state units, ") -> list[str]:
     """Return the labels of the axes, with the share of the variance along each.
 
     Examples
@@ -108,4 +122,4 @@ def pc_labels(space: PrincipalSpace) -> list[str]:
     >>> pc_labels(principal_space([[0.0, 0.0], [2.0, 0.0]], 2))
     ['PC 1 (state units, 100%)', 'PC 2 (state units, 0%)']
     """
-    return [f"PC {k} (state units, {share:.0%})" for k, share in enumerate(space.explained, 1)]
+    return [f"PC {k} ({unit}{share:.0%})" for k, share in enumerate(space.explained, 1)]

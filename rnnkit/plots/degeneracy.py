@@ -50,7 +50,7 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
             curve[:, 0] = factor.beside(curve[:, 0], 0.015 * (k - (len(lines) - 1) / 2))
             _draw_curve(one, curve, shades[key_of[name]], name)
         factor.draw_axis(one)
-        one.set_title(f"{panel['level']}\n{panel['metric']}")
+        one.set_title(f"{panel['level']}\n{panel['metric']}", fontsize="small" if len(order) > 4 else None)
         one.set_ylabel(axis_label("degeneracy", "value"))
         if settings.scale is not None:
             _scale(one, part["value"], settings.scale)

@@ -102,6 +102,7 @@ def _panel(axes: Axes, part: pd.DataFrame, shades: Colouring | None, names: Mapp
     )
     axes.set_aspect("equal", adjustable="datalim")
     axes.margins(0.12)
+    axes.locator_params(nbins=5)
     _name_points(axes, part, names)
     axes.set_xlabel("first coordinate")
     axes.set_ylabel("second coordinate")

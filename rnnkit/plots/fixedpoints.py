@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from rnnkit.errors import InputError
 from rnnkit.numerics.principal_space import PrincipalSpace, principal_space
-from rnnkit.plots.activity import TRIALS, activity, pc_labels
+from rnnkit.plots.activity import TRIALS, activity, label_axes
 from rnnkit.plots.frames import few, frame, having, list_rows, short_names
 from rnnkit.plots.settings import Settings
 from rnnkit.plots.stability import LOOK, kinds_of
@@ -72,6 +72,7 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
         several = sum(1 for other, _ in keys if other == name) > 1
         title = short[name] if len(short) > 1 else name
         axes.set_title(f"{title}, input {int(system)}" if several else title, fontsize="small")
+    label_axes(figure, places, [spaces[name] for name, _ in keys])
     _key(places[0], shown, any(paths.values()), bool((rows.loc[rows["kind"] == "fixed", "certified"] == False).any()))  # noqa: E712 - null is neither
     legend(figure, places[0])
     finish(figure, places, settings)
@@ -126,8 +127,6 @@ def _panel(
             zorder=4 if kind == "stable" else 3,
             gid=kind,
         )
-    for letter, label in zip("xyz", pc_labels(space), strict=False):
-        getattr(axes, f"set_{letter}label")(label)
 
 
 def _key(axes: Axes, shown: set[str], paths: bool, uncertified: bool) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rnnkit.errors import InputError
 from rnnkit.plots.frames import few, frame, groups, having, list_rows, short_names
 from rnnkit.plots.settings import Settings
-from rnnkit.plots.style import BLACK, RED, Picture, finish, panels
+from rnnkit.plots.style import BLACK, RED, Picture, finish, outer_labels, panels
 from rnnkit.plots.words import many, value_range
 
 __all__ = ["draw"]
@@ -57,6 +57,7 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
         image = _panel(axes, form, leading, norm)
         title = short[group["network"]] if len(names) > 1 else group["network"]
         axes.set_title(f"{title}, α = {group['alpha']:g}" if several else title, fontsize="small", pad=12)
+    outer_labels(places, "column of T", "row of T")
     figure.colorbar(
         image, ax=places, label="|T| (as weights)", shrink=0.7, fraction=0.05, aspect=30, pad=0.02, extend="min"
     )
@@ -107,6 +108,9 @@ def _panel(axes: Axes, form: Floats, leading: int, norm: Normalize) -> Any:
             color=BLACK,
             fontsize="small",
             gid="block",
+            # A label beside a block too small for it is tied to it.
+            arrowprops={"arrowstyle": "-", "linewidth": 0.5} if across else None,
+            bbox={"boxstyle": "square,pad=0.1", "facecolor": "white", "alpha": 0.8, "linewidth": 0},
             annotation_clip=False,
         )
     axes.set_xlim(-0.5, units - 0.5)
@@ -114,8 +118,6 @@ def _panel(axes: Axes, form: Floats, leading: int, norm: Normalize) -> Any:
     ticks = sorted({0, units - 1} | ({leading} if 0.1 * units < leading < 0.9 * units else set()))
     axes.set_xticks(ticks)
     axes.set_yticks(ticks)
-    axes.set_xlabel("column of T")
-    axes.set_ylabel("row of T")
     return image
 
 
@@ -129,7 +131,14 @@ def _labels(leading: int, units: int) -> list[_Label]:
     if leading:
         small = leading < _THIN * units
         found.append(
-            ("RR", *((leading - 0.5, leading - 0.5, 9, -24) if small else (0.22 * leading, 0.8 * leading, 0, 0)))
+            (
+                "RR",
+                *(
+                    (leading - 0.5, leading - 0.5, 9, -24)
+                    if small
+                    else (0.22 * leading - 0.5, 0.8 * leading - 0.5, 0, 0)
+                ),
+            )
         )
     if 0 < leading < units:
         found.append(("CR", (leading + units) / 2 - 0.5, -0.5, 0, 6))
@@ -142,7 +151,7 @@ def _labels(leading: int, units: int) -> list[_Label]:
                 *(
                     (leading - 0.5, units - 0.5, -8, 8)
                     if small
-                    else (leading + 0.22 * rest, leading + 0.8 * rest, 0, 0)
+                    else (leading + 0.22 * rest - 0.5, leading + 0.8 * rest - 0.5, 0, 0)
                 ),
             )
         )

@@ -15,7 +15,7 @@ from rnnkit.errors import InputError
 from rnnkit.plots.frames import few, frame, having, short_names
 from rnnkit.plots.settings import Settings
 from rnnkit.plots.stability import LOOK, kinds_of
-from rnnkit.plots.style import BLACK, BLUE, GREY, ORANGE, Picture, axis_label, finish, legend, panels
+from rnnkit.plots.style import BLACK, BLUE, GREY, ORANGE, Picture, finish, legend, outer_labels, panels
 from rnnkit.plots.words import listed, many, value_range
 
 __all__ = ["draw"]
@@ -76,9 +76,8 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
         _panel(axes, held[(held["network"] == name) & (held["part"] == part)], reach)
         title = short[name] if len(keys) > 1 else name
         axes.set_title("\n".join(filter(None, [title, part])), fontsize="small")
-        unit = axis_label(source, "re").removeprefix("re") if source != "fixedpoints" else " (per step)"
-        axes.set_xlabel(f"real part{unit}")
-        axes.set_ylabel(f"imaginary part{unit}")
+    unit = "" if source != "fixedpoints" else " (per step)"
+    outer_labels(places, f"real part{unit}", f"imaginary part{unit}")
     for kind in [kind for kind in _LOOKS if kind in set(held["kind"])]:
         look = _LOOKS[kind]
         face = look.colour if look.filled else "none"

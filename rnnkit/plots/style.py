@@ -36,6 +36,7 @@ __all__ = [
     "finish",
     "legend",
     "natural",
+    "outer_labels",
     "panels",
     "rc_of",
     "themed",
@@ -159,8 +160,19 @@ def panels(
     if projection == "3d":
         # The layout does not know of the labels of these axes: smaller, they leave room for them.
         for axes in places:
-            axes.set_box_aspect(None, zoom=0.78)  # type: ignore[call-arg]
+            axes.set_box_aspect(None, zoom=0.82)  # type: ignore[call-arg]
+            axes.locator_params(nbins=5)
     return figure, places
+
+
+def outer_labels(places: Sequence[Axes], x: str, y: str) -> None:
+    """Name the axes of panels that all have the same ones: at the left, and below the last panel of each column."""
+    for k, axes in enumerate(places):
+        across = axes.get_subplotspec().get_gridspec().ncols  # type: ignore[union-attr]
+        if k % across == 0:
+            axes.set_ylabel(y)
+        if k + across >= len(places):
+            axes.set_xlabel(x)
 
 
 def axis_label(schema: str, name: str) -> str:

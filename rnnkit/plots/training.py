@@ -13,7 +13,20 @@ from matplotlib.ticker import MaxNLocator
 from rnnkit.errors import InputError
 from rnnkit.plots.frames import chosen_column, frame, having
 from rnnkit.plots.settings import Settings
-from rnnkit.plots.style import BLACK, BLUE, GREEN, GREY, ORANGE, RED, Picture, axis_label, colours_of, finish, panels
+from rnnkit.plots.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    RED,
+    Picture,
+    axis_label,
+    colours_of,
+    finish,
+    legend,
+    panels,
+)
 from rnnkit.plots.words import many, value_range
 
 __all__ = ["VALUES", "draw"]
@@ -43,7 +56,7 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
         raise InputError("--colour", f"'{by}' says nothing of a curve", "known: network, status")
     of = {name: str(part["status"].iloc[-1]) if by == "status" else name for name, part in curves.items()}
     shades = colours_of(list(of.values())) if by == "network" else {s: _STATUS.get(s, BLUE) for s in of.values()}
-    figure, (axes,) = panels(1, settings)
+    figure, (axes,) = panels(1, settings, aspect=0.9)
     axes.set_yscale(_scale(settings, value, rows[value]))
     seen: set[str] = set()
     for name, line in lines.items():
@@ -62,7 +75,7 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     axes.set_xlabel(axis_label("training", "epoch"))
     axes.set_ylabel(axis_label("training", value))
     if by == "status" or len(lines) <= 10:
-        axes.legend()
+        legend(figure, axes)
     finish(figure, [axes], settings)
     return Picture(figure, _alt(value, lines, curves), tuple(f"{name}: no {value}" for name in empty))
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from matplotlib.axes import Axes
 
 from rnnkit.errors import InputError, unknown_name
-from rnnkit.plots.activity import TRIALS, Activity, activity, pc_labels
+from rnnkit.plots.activity import TRIALS, Activity, activity, label_axes
 from rnnkit.plots.colouring import Colouring, colouring
 from rnnkit.plots.frames import few, short_names, wanted
 from rnnkit.plots.settings import Settings
@@ -47,6 +47,7 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     for (name, run), axes in zip(runs.items(), places, strict=True):
         _panel(axes, run, values[name], shades)
         axes.set_title(short[name] if len(runs) > 1 else name, fontsize="small")
+    label_axes(figure, places, [run.space for run in runs.values()])
     _key(places[0])
     shades.key(figure, places, "-")
     legend(figure, places[0])
@@ -104,8 +105,6 @@ def _panel(axes: Axes, run: Activity, values: Sequence[Any], shades: Colouring) 
         axes.plot(*path.T, color=shade, alpha=0.5, linewidth=0.5, zorder=1, gid="trajectory")
         axes.plot(*path[:1].T, "o", color=BLACK, gid="start", **_START)
         axes.plot(*path[-1:].T, "o", color=shade, gid="end", **_END)
-    for letter, label in zip("xyz", pc_labels(run.space), strict=False):
-        getattr(axes, f"set_{letter}label")(label)
 
 
 def _key(axes: Axes) -> None:

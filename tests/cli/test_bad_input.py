@@ -9,13 +9,16 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 import torch
 
 from rnnkit.cli.main import app
 from rnnkit.journal import Journal
+from rnnkit.tables import build
 from tests.conftest import QUICK, edit_weights, folder_state, run_cli
+from tests.plots import planted
 
 NETWORK = "ckpts/flipflop-vanilla-n8-s0.safetensors"
 
@@ -135,6 +138,9 @@ def desk(ensemble, tables, tmp_path, monkeypatch) -> Path:
     retype(tmp_path / "comparisons.parquet", bad / "same-pair.parquet", "b", "x")
     retype(tmp_path / "summary.parquet", bad / "same-network.parquet", "network", "x")
     retype(tmp_path / "summary.parquet", bad / "no-ood.parquet", "condition", "train")
+    pyarrow.csv.write_csv(planted.schur(1, whole=False).drop_columns(["rows"]), tmp_path / "blocks.csv")
+    moved = [row | {"weight_change_norm": 0.0} for row in planted.feature_learning(2, gamma=["0", "1"]).to_pylist()]
+    pyarrow.csv.write_csv(build("feature_learning", moved, ["gamma"]), tmp_path / "features.csv")
     (bad / "text.csv").write_text("a,b,metric\n1\n")
     (bad / "wrong.csv").write_text("trial,step,input,target,mask\n0,zero,[1],[1],1\n")
     (bad / "list.csv").write_text('trial,step,input,target,mask\n0,0,"[1,",[1],1\n')

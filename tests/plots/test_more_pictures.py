@@ -93,7 +93,7 @@ def test_trajectories_without_targets_in_three_dimensions():
     picture = drawn("trajectories", ("rollout", build("rollout", rows)), dims=3)
     (axes,) = picture.figure.axes
     assert axes.name == "3d"
-    assert axes.get_zlabel() == "PC 3 (state units, 0%)"
+    assert axes.get_zlabel() == "PC 3 (0%)"
     assert labels(picture) == ["start", "end", "trial 0", "trial 1", "trial 2"]
 
 

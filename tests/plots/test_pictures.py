@@ -79,8 +79,7 @@ def test_training_curves():
     np.testing.assert_allclose(second.get_xydata(), [[1, 2], [2, 1]])
     (cross,) = artists(axes, "flipflop-n8-s1 diverged")
     np.testing.assert_allclose(cross.get_xydata(), [[2, 1]])
-    said = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert said == ["converged (3)", "diverged (1)", "middle half", "median"]
+    assert labels(picture) == ["converged (3)", "diverged (1)", "middle half", "median"]
     median = next(line for line in axes.lines if line.get_label() == "median")
     # The diverged network keeps its last number, 1.
     np.testing.assert_allclose(
@@ -92,7 +91,7 @@ def test_training_of_other_columns():
     table = planted.training(3)
     by_name = drawn("training", ("training", table), value="lr", colour="network", networks=("flipflop-n8-s0",))
     (axes,) = by_name.figure.axes
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["flipflop-n8-s0"]
+    assert labels(by_name) == ["flipflop-n8-s0"]
     assert axes.get_ylabel() == "learning rate"
     with pytest.raises(InputError, match=r"column 'accuracy': has no numbers"):
         drawn("training", ("training", table), value="accuracy")
@@ -247,7 +246,7 @@ def test_fixed_points_alone_and_in_three_dimensions():
     assert axes.name == "3d"
     assert axes.get_title() == "flipflop-n8-s1"
     assert not artists(axes, "trajectory")
-    assert axes.get_zlabel() == "PC 3 (state units, 0%)"
+    assert axes.get_zlabel() == "PC 3 (0%)"
     few = drawn("fixedpoints", ("fixedpoints", planted.fixedpoints(1)), ("rollout", planted.rollout(1)), trials=2)
     assert len(artists(few.figure.axes[0], "trajectory")) == 2
 
