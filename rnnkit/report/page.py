@@ -18,7 +18,7 @@ __all__ = ["Command", "Grid", "Page", "Plot", "Table", "check_installed", "rende
 
 #: Characters of a row that fit a portrait page of A4 in seven points.
 _PAPER = 120
-#: A cell's width in characters counts at most so much: it is folded.
+#: A cell's width in characters counts at most so much: it is folded, as the head of a column is not.
 _CELL = 22
 
 
@@ -126,17 +126,14 @@ def unprinted(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[st
 
     Examples
     --------
-    >>> unprinted(["network", "x" * 90, "y" * 20, "status"], [["a", "", "", "ok"]])
-    ()
+    >>> unprinted(["network", "a" * 90, "b", "c" * 20, "status"], [["n", "", "", "", "ok"]])
+    ('cccccccccccccccccccc',)
     >>> unprinted(["network", "a", "b", "status"], [["n" * 22, "1" * 80, "2" * 80, "ok"]])
     ()
     >>> unprinted([*"abcdefg"], [["x" * 22] * 7])
     ('f', 'g')
     """
-    widths = {
-        name: 2 + max(min(_CELL, len(text)) for text in [name, *(row[k] for row in rows)])
-        for k, name in enumerate(columns)
-    }
+    widths = {name: 2 + max(len(name), *(min(_CELL, len(row[k])) for row in rows), 0) for k, name in enumerate(columns)}
     left = _PAPER - widths.get("status", 0)
     gone = []
     for name in columns:

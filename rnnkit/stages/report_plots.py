@@ -99,7 +99,7 @@ def plots(
     for k, (name, group) in enumerate(jobs):
         progress(k, len(jobs), name)
         anchor = f"plot-{name}" if sum(other == name for other, _ in jobs) == 1 else f"plot-{name}-{k}"
-        title = f"{name.capitalize()}: {KINDS[name].summary}" + (
+        title = f"{name.capitalize().replace('-', ' ')}: {KINDS[name].summary}" + (
             "" if anchor == f"plot-{name}" else f", {group[0].name}"
         )
         line = shlex.join(["rnnkit", "plot", name, *(str(folder / one.name) for one in group), "-o", f"{name}.pdf"])

@@ -32,7 +32,8 @@ def browser() -> Iterator[object]:
 def path(tmp_path_factory) -> Path:
     folder = planted.run(tmp_path_factory.mktemp("b") / "run")
     written = folder.parent / "report.html"
-    written.write_text(report(folder).html, encoding="utf-8")
+    kinds = ["training", "distances", "embedding", "trajectories"]
+    written.write_text(report(folder, kinds=kinds).html, encoding="utf-8")
     return written
 
 
@@ -155,6 +156,5 @@ def test_on_paper_there_is_all_but_what_needs_a_screen(browser, path):
     # A4 less its margins is 688 pixels wide.
     page.set_viewport_size({"width": 688, "height": 900})
     assert page.evaluate("document.documentElement.scrollWidth") <= 688
-    # Pages in an uncompressed tree of the file.
     assert len(re.findall(rb"/Type\s*/Page\b", page.pdf(prefer_css_page_size=True))) >= 4
     page.close()
