@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from rnnkit.errors import InputError, RnnkitError, unknown_name
+from rnnkit.errors import FileError, InputError, unknown_name
 from rnnkit.plots import KINDS, Kind, Settings
 from rnnkit.plots.activity import TRIALS
 from rnnkit.plots.words import many
@@ -28,6 +28,8 @@ __all__ = ["NETWORKS", "TRIALS", "Drawn", "chosen_kinds", "column_frame", "plots
 
 #: Of a table with a vector in each row: networks that pictures are drawn from, with the trials that are drawn of each.
 NETWORKS = 24
+#: Rows that are decoded at a time.
+_BATCH = 8192
 
 
 @dataclass(frozen=True)
@@ -98,28 +100,34 @@ def plots(
     jobs = [(name, group) for name in kinds for group in _groups(KINDS[name], tables)]
     for k, (name, group) in enumerate(jobs):
         progress(k, len(jobs), name)
-        anchor = f"plot-{name}" if sum(other == name for other, _ in jobs) == 1 else f"plot-{name}-{k}"
-        title = f"{name.capitalize().replace('-', ' ')}: {KINDS[name].summary}" + (
-            "" if anchor == f"plot-{name}" else f", {group[0].name}"
-        )
-        line = shlex.join(["rnnkit", "plot", name, *(str(folder / one.name) for one in group), "-o", f"{name}.pdf"])
+        alone = sum(other == name for other, _ in jobs) == 1
+        anchor, beside = (f"plot-{name}", "") if alone else (f"plot-{name}-{k}", f", {group[0].name}")
         try:
-            held = [_load(one) for one in group]
-            pairs = [(str(one.schema), part.rows) for one, part in zip(group, held, strict=True)]
+            parts = [_load(table) for table in group]
+            pairs = [(str(table.schema), part.rows) for table, part in zip(group, parts, strict=True)]
             picture = plot(name, pairs)
-        except RnnkitError as error:
-            if "is not installed" in str(error):
-                raise
-            drawn.problems.append(f"plot {name} of {', '.join(one.name for one in group)}: {error}")
+        except (FileError, InputError) as error:
+            drawn.problems.append(f"plot {name} of {', '.join(table.name for table in group)}: {error}")
             continue
-        own = [network for _, named in picture.named for network in named]
-        links = {network: f"#{networks.get(network, anchors[group[0].name])}" for network in own}
-        width = round(96 * picture.figure.get_size_inches()[0])
-        html = markup(picture, Settings(), anchor, None if static else links)
-        left = [f"Not drawn: {what}" for what in picture.left_out]
+        # A network that has no row of its own leads to the table.
+        links = {
+            network: f"#{networks.get(network, anchors[group[0].name])}"
+            for _, named in picture.named
+            for network in named
+        }
+        notes = [*(part.note for part in parts if part.note), *picture.notes]
         drawn.problems.extend(f"plot {name} leaves out {what}" for what in picture.left_out)
-        notes = [*(part.note for part in held if part.note), *picture.notes]
-        drawn.plots.append(Plot(anchor, title, html, picture.alt, width, line, [*notes, *left]))
+        drawn.plots.append(
+            Plot(
+                anchor,
+                f"{name.capitalize().replace('-', ' ')}: {KINDS[name].summary}{beside}",
+                markup(picture, Settings(), anchor, None if static else links),
+                picture.alt,
+                round(96 * picture.figure.get_size_inches()[0]),
+                shlex.join(["rnnkit", "plot", name, *(str(folder / one.name) for one in group), "-o", f"{name}.pdf"]),
+                [*notes, *(f"Not drawn: {what}" for what in picture.left_out)],
+            )
+        )
     return drawn
 
 
@@ -166,7 +174,7 @@ def _load(table: TableFile) -> _Part:
         pq.ParquetFile(table.path, page_checksum_verification=True) as held,
         pq.ParquetWriter(kept, held.schema_arrow) as to,
     ):
-        for batch in held.iter_batches():
+        for batch in held.iter_batches(batch_size=_BATCH):
             networks |= dict.fromkeys(map(str, batch.column("network").to_pylist()))
             wanted = pc.is_in(batch.column("network"), pa.array(list(networks)[:NETWORKS], pa.string()))
             if "trial" in table.columns:
