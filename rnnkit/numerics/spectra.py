@@ -38,8 +38,9 @@ def eigenvalues(matrices: NDArray[np.floating]) -> NDArray[np.complex128]:
 
     Examples
     --------
-    >>> eigenvalues(np.array([[0.0, -2.0, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, 3.0]])).tolist()
-    [(3+0j), 2j, -2j]
+    >>> found = eigenvalues(np.array([[0.0, -2.0, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, 3.0]]))
+    >>> found.real.round(6).tolist(), found.imag.round(6).tolist()
+    ([3.0, 0.0, 0.0], [0.0, 2.0, -2.0])
     """
     w = np.asarray(matrices, dtype=np.float64)
     if w.ndim < 2 or w.shape[-1] != w.shape[-2] or w.shape[-1] == 0:

@@ -42,7 +42,7 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     lists: dict[str, list[Floats | None]] = {
         name: list_rows(table, name) for name in ("state", "unstable_directions") if name in table.column_names
     }
-    names, notes = few(list(dict.fromkeys(rows["network"])), settings)
+    names, notes = few(list(dict.fromkeys(rows["network"])), settings, rows["system"].nunique())
     rows = rows[rows["network"].isin(names)]
     spaces, paths, left_out = {}, {}, []
     count = TRIALS if settings.trials is None else settings.trials

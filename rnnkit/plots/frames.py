@@ -99,19 +99,22 @@ def wanted(names: Sequence[str], settings: Settings) -> list[str]:
     ]
 
 
-def few(names: Sequence[str], settings: Settings) -> tuple[list[str], tuple[str, ...]]:
-    """Return the networks that get a panel, and a line about the others: the first twelve, or those asked for.
+def few(names: Sequence[str], settings: Settings, each: int = 1) -> tuple[list[str], tuple[str, ...]]:
+    """Return the networks that are drawn, and a line about the others: those asked for, or the first few.
+
+    The first few take twelve panels at most, `each` of them so many; one network is always drawn.
 
     Examples
     --------
     >>> few(["a", "b"], Settings())
     (['a', 'b'], ())
-    >>> few([str(k) for k in range(50)], Settings())[1]
-    ('12 of 50 networks are drawn (--network chooses others)',)
+    >>> few([str(k) for k in range(50)], Settings(), each=4)[1]
+    ('3 of 50 networks are drawn (--network chooses others)',)
     """
-    if settings.networks or len(names) <= _MOST:
+    most = max(1, _MOST // each)
+    if settings.networks or len(names) <= most:
         return list(names), ()
-    return list(names[:_MOST]), (f"{_MOST} of {len(names)} networks are drawn (--network chooses others)",)
+    return list(names[:most]), (f"{most} of {len(names)} networks are drawn (--network chooses others)",)
 
 
 def short_names(names: Sequence[str]) -> list[str]:

@@ -41,7 +41,7 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     if "rows" not in table.column_names or table["rows"].null_count == table.num_rows:
         raise InputError("column 'rows'", "has no value", "schur-ablate --schur FILE --schur-rows fills it")
     rows = having(frame(table, ["rows"]), "network", settings.networks, "--network")
-    names, notes = few(list(dict.fromkeys(rows["network"])), settings)
+    names, notes = few(list(dict.fromkeys(rows["network"])), settings, rows["alpha"].nunique())
     rows = rows[rows["network"].isin(names)]
     lists = list_rows(table, "rows")
     short = dict(zip(names, short_names(names), strict=True))

@@ -63,7 +63,7 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     source = next(name for name in ("eigenvalues", "schur", "fixedpoints") if name in tables)
     rows = {"eigenvalues": _of_weights, "schur": _of_blocks, "fixedpoints": _of_points}[source](tables[source])
     rows = having(rows, "network", settings.networks, "--network")
-    names, notes = few(list(dict.fromkeys(rows["network"])), settings)
+    names, notes = few(list(dict.fromkeys(rows["network"])), settings, rows["part"].nunique())
     rows = rows[rows["network"].isin(names)]
     held = rows[rows["value"].notna()]
     if held.empty:

@@ -47,6 +47,33 @@ def test_every_form_of_a_table_gives_the_same_picture(losses):
     assert drawn("-", stdin=(losses / "losses.parquet").read_bytes()) == first
 
 
+@pytest.mark.parametrize(
+    ("kind", "name", "table"),
+    [
+        ("schur", "schur", planted.schur(2)),
+        ("spectrum", "eigenvalues", planted.eigenvalues(2)),
+        ("trajectories", "rollout", planted.rollout(2)),
+        ("task", "sample", planted.sample()),
+    ],
+)
+def test_lists_are_drawn_from_every_form(tmp_path, kind, name, table):
+    pictures = set()
+    for ending in ("parquet", "csv", "jsonl"):
+        with open_writer(tmp_path / f"{name}.{ending}", ending, {}) as to:
+            to.write(table)
+        done = run_cli("plot", kind, tmp_path / f"{name}.{ending}")
+        assert done.code == 0, done.err
+        pictures.add(re.sub(rb"<dc:description>.*?</dc:description>", b"", done.out, flags=re.DOTALL))
+    assert len(pictures) == 1
+
+
+def test_what_was_left_out_for_room_is_said_and_the_code_stays_0(tmp_path):
+    with open_writer(tmp_path / "e.parquet", "parquet", {}) as to:
+        to.write(planted.eigenvalues(13))
+    done = run_cli("plot", "spectrum", tmp_path / "e.parquet", "-o", tmp_path / "new.svg")
+    assert (done.code, done.err) == (0, "12 of 13 networks are drawn (--network chooses others)\n")
+
+
 def test_the_caption_names_command_and_digest(losses):
     svg = run_cli("plot", "training", "losses.parquet", "--width", 5).out.decode()
     found = re.search(r"<dc:description>(.*?)</dc:description>", svg, re.DOTALL)

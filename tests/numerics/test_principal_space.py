@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist, squareform
 
+from rnnkit.errors import InputError
 from rnnkit.numerics.dendrograms import average_tree
-from rnnkit.numerics.principal_space import principal_space
+from rnnkit.numerics.principal_space import principal_space, principal_space_of
 from rnnkit.numerics.unstable_directions import unstable_directions
 
 
@@ -26,6 +27,23 @@ def test_coordinates_do_not_depend_on_the_order_of_units():
     states, order = rng.normal(size=(50, 7)) * np.arange(1, 8), rng.permutation(7)
     one, other = principal_space(states, 2), principal_space(states[:, order], 2)
     np.testing.assert_allclose(one.project(states), other.project(states[:, order]), atol=1e-10)
+
+
+@pytest.mark.parametrize("shift", [0.0, 1e6])
+def test_blocks_give_the_axes_of_the_whole(shift):
+    rng = np.random.default_rng(3)
+    states = rng.normal(size=(101, 5)) * [5, 3, 2, 1, 0.5] + shift
+    blocks = [states[:1], states[1:1], states[1:40], states[40:]]
+    one, other = principal_space(states, 3), principal_space_of(iter(blocks), 3)
+    np.testing.assert_allclose(other.explained, one.explained, rtol=1e-9)
+    np.testing.assert_allclose(other.project(states), one.project(states), atol=1e-7)
+
+
+def test_blocks_of_nothing_or_of_other_units_are_refused():
+    with pytest.raises(InputError, match="there are none"):
+        principal_space_of([], 2)
+    with pytest.raises(InputError, match=r"shape \(2, 3\)"):
+        principal_space_of([np.zeros((2, 2)), np.zeros((2, 3))], 2)
 
 
 @pytest.mark.parametrize("states", [[[1.0]], [[1.0, 2.0]], [[1.0], [3.0]]])
