@@ -38,6 +38,8 @@ class Grid:
         Of the rows, to link to them; may be empty.
     links : mapping of str to str
         Ids that cells of the first column lead to, by their text.
+    whole : bool
+        On paper, too, all rows are to be seen.
     """
 
     label: str
@@ -46,6 +48,7 @@ class Grid:
     rows: Sequence[Sequence[str]]
     ids: Sequence[str] = ()
     links: Mapping[str, str] = field(default_factory=dict)
+    whole: bool = False
 
     @property
     def unprinted(self) -> tuple[str, ...]:

@@ -222,7 +222,7 @@ def _networks(held: _Held, links: Mapping[str, str]) -> Grid | None:
         return None
     rows = [[_text(name, row[name]) for name in _SHOWN] for row in held.info.select(_SHOWN).to_pylist()]
     caption = "Every network, with its task, architecture, last losses, and how its training ended."
-    return Grid("Networks", caption, _SHOWN, rows, [links[name] for name in held.names])
+    return Grid("Networks", caption, _SHOWN, rows, [links[name] for name in held.names], whole=True)
 
 
 def _text(name: str, value: object) -> str:
@@ -283,4 +283,4 @@ def _files(found: Sequence[File], anchors: Mapping[str, str]) -> Grid:
     rows = [[file.name, str(file.path.stat().st_size), file.digest] for file in found]
     ids = ["" if anchors[file.name].startswith("table-") else anchors[file.name] for file in found]
     links = {name: anchor for name, anchor in anchors.items() if anchor.startswith("table-")}
-    return Grid("Files", "Every file of this report.", ["file", "bytes", "SHA-256"], rows, ids, links)
+    return Grid("Files", "Every file of this report.", ["file", "bytes", "SHA-256"], rows, ids, links, True)

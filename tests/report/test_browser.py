@@ -153,6 +153,8 @@ def test_on_paper_there_is_all_but_what_needs_a_screen(browser, path):
     page.emulate_media(media="print")
     for hidden in ("nav", ".dt-search", "#told"):
         assert page.locator(hidden).first.is_hidden()
+    visible = "rows => rows.filter(row => row.checkVisibility()).length"
+    assert page.locator("#table-0 tbody tr").evaluate_all(visible) == 12
     # A4 less its margins is 688 pixels wide.
     page.set_viewport_size({"width": 688, "height": 900})
     assert page.evaluate("document.documentElement.scrollWidth") <= 688

@@ -42,6 +42,8 @@ def test_every_table_is_there_with_its_head(folder, read):
         ),
         "Files",
     ]
+    whole = [element["data-label"] for element in read.all("table") if "whole" in element["class"].split()]
+    assert whole == ["Networks", "Files"]
     assert "1500 rows in all, the first 7 here." in " ".join(read.said("caption"))
     cells = read.said("td")
     assert "bits=2 start=zero" in cells
