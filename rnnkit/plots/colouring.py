@@ -14,12 +14,10 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from rnnkit.plots.style import GREY, colours_of
+from rnnkit.plots.style import GREY, NAMED, colours_of
 
 __all__ = ["Colouring", "colouring"]
 
-#: Values that a legend can name.
-_NAMED = 12
 #: Different fractions from which on they are a quantity and no labels.
 _QUANTITY = 4
 
@@ -55,7 +53,7 @@ class Colouring:
         """
         if self.scale is not None:
             figure.colorbar(self.scale, ax=list(places), label=self.by, shrink=0.8, pad=0.02)
-        elif len(self.shades) <= _NAMED:
+        elif len(self.shades) <= NAMED:
             nowhere: Any = [[]] * (3 if places[0].name == "3d" else 2)
             for value, shade in self.shades.items():
                 places[0].plot(*nowhere, form, color=shade, label=f"{self.by} {value}")

@@ -15,7 +15,7 @@ from rnnkit.errors import InputError, unknown_name
 from rnnkit.plots.factors import Factor, factor_of
 from rnnkit.plots.frames import frame, groups, having
 from rnnkit.plots.settings import Settings
-from rnnkit.plots.style import Picture, axis_label, colours_of, finish, legend, natural, panels
+from rnnkit.plots.style import NAMED, Picture, axis_label, colours_of, finish, legend, natural, panels
 from rnnkit.plots.words import listed, many, value_range
 from rnnkit.schemas import LEVELS
 from rnnkit.tables import group_columns
@@ -82,8 +82,8 @@ def _draw_curve(axes: Axes, curve: NDArray[np.float64], shade: Any, name: str) -
 
 
 def _key(axes: Axes, values: set[str], shades: Mapping[Any, Any], colour: str | None) -> None:
-    """Put a label for each colour into the legend."""
-    for value in sorted(values, key=natural):
+    """Put a label for each colour into the legend, unless there are too many to tell apart."""
+    for value in sorted(values, key=natural) if len(values) <= NAMED else ():
         axes.plot([], [], "o-", color=shades[value], label=f"{colour}={value}" if colour else value)
 
 

@@ -16,14 +16,11 @@ from rnnkit.plots import KINDS
 from rnnkit.plots.colouring import Colouring, colouring
 from rnnkit.plots.frames import frame, groups, having, short_names
 from rnnkit.plots.settings import Settings
-from rnnkit.plots.style import BLACK, BLUE, Picture, finish, legend, panels
+from rnnkit.plots.style import BLACK, BLUE, NAMED, Picture, finish, legend, panels
 from rnnkit.plots.words import listed, many
 from rnnkit.tables import group_columns
 
 __all__ = ["draw"]
-
-#: More names than these cover each other.
-_NAMED = 12
 
 
 def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
@@ -42,7 +39,7 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
         rows = rows.assign(colour=_values(rows, tables, by))
         shades = colouring(by, rows.loc[rows["x"].notna() & rows["y"].notna(), "colour"].tolist())
     names = sorted(set(rows["network"]))
-    named_points = dict(zip(names, short_names(names), strict=True)) if len(names) <= _NAMED else {}
+    named_points = dict(zip(names, short_names(names), strict=True)) if len(names) <= NAMED else {}
     parts = groups(rows, [*keys, "metric"])
     figure, places = panels(len(parts), settings, aspect=0.95)
     left_out, points = [], []

@@ -13,15 +13,13 @@ from numpy.typing import NDArray
 
 from rnnkit.errors import InputError, unknown_name
 from rnnkit.plots.settings import Settings
-from rnnkit.plots.style import natural
+from rnnkit.plots.style import NAMED, natural
 
 __all__ = ["Factor", "factor_of"]
 
 _ALL = "all"
 #: Values this far apart, as a ratio, are nothing for a linear axis.
 _DECADES = 100.0
-#: More values than these cannot be read at a panel's width.
-_NAMED = 12
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ class Factor:
         axes.set_xlabel(self.name.replace("_", " "))
         if self.log:
             axes.set_xscale("log")
-        if len(self.places) <= _NAMED:
+        if len(self.places) <= NAMED:
             axes.set_xticks(list(self.places.values()), list(self.places))
             axes.xaxis.set_minor_locator(NullLocator())
             axes.xaxis.set_minor_formatter(NullFormatter())

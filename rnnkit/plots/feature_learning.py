@@ -14,7 +14,7 @@ from rnnkit.plots.estimates import mean_interval, spread
 from rnnkit.plots.factors import Factor, factor_of
 from rnnkit.plots.frames import frame, groups, having, several, short_names
 from rnnkit.plots.settings import Settings
-from rnnkit.plots.style import BLUE, Picture, axis_label, colours_of, finish, legend, panels
+from rnnkit.plots.style import BLUE, NAMED, Picture, axis_label, colours_of, finish, legend, panels
 from rnnkit.plots.words import listed, many, value_range
 from rnnkit.schemas import get_schema
 from rnnkit.tables import group_columns
@@ -23,8 +23,6 @@ __all__ = ["VALUES", "draw"]
 
 VALUES = tuple(column.name for column in get_schema("feature_learning").columns if column.type == "float64")
 _FIRST = ("weight_change_norm", "kernel_alignment", "representation_alignment")
-#: More names than these cannot be read at a panel's width.
-_NAMED = 12
 
 
 def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
@@ -48,7 +46,7 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
         else:
             _by_factor(axes, rows, name, factor, [key for key in keys if key != factor.name])
         if name in ("kernel_alignment", "representation_alignment") and settings.scale is None:
-            axes.set_ylim(0.0, max(1.0, axes.get_ylim()[1]) if rows[name].max() > 0.5 else None)
+            axes.set_ylim(0.0, max(1.04, axes.get_ylim()[1]) if rows[name].max() > 0.5 else None)
         _scale(axes, settings.scale, rows[name], name)
     for name, axes in zip(names, places, strict=True):
         axes.set_ylabel(axis_label("feature_learning", name).replace(" (", "\n("))
@@ -65,7 +63,7 @@ def _by_network(axes: Axes, rows: pd.DataFrame, name: str) -> None:
     axes.plot(np.arange(len(rows)), rows[name], "o", color=BLUE, gid="networks")
     axes.set_xlim(-0.6, len(rows) - 0.4)
     axes.set_xlabel("network")
-    if len(rows) <= _NAMED:
+    if len(rows) <= NAMED:
         axes.set_xticks(range(len(rows)), short_names(rows["network"].tolist()), rotation=90 if len(rows) > 3 else 0)
 
 
@@ -74,6 +72,7 @@ def _by_factor(axes: Axes, rows: pd.DataFrame, name: str, factor: Factor, others
     lines = groups(rows[rows[name].notna()], others)
     said = [", ".join(f"{key}={group[key]}" for key in others) for group, _ in lines]
     shades = colours_of(said)
+    named = len(lines) <= NAMED
     # Lines stand beside each other, and the points of a line around it.
     lane = 0.06 / len(lines)
     for k, ((_, part), label) in enumerate(zip(lines, said, strict=True)):
@@ -98,7 +97,7 @@ def _by_factor(axes: Axes, rows: pd.DataFrame, name: str, factor: Factor, others
             color=shades[label],
             markersize=3,
             capsize=2,
-            label=said_of,
+            label=said_of if named else None,
             gid=f"{label} mean",
         )
     factor.draw_axis(axes)

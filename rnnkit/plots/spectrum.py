@@ -167,7 +167,8 @@ def _panel(axes: Axes, part: pd.DataFrame, reach: float) -> None:
             look.marker,
             color=look.colour,
             markerfacecolor=look.colour if look.filled else "none",
-            markersize=size,
+            # An open one is larger: it can be seen around a filled one that has not moved.
+            markersize=size if look.filled else 1.6 * size,
             markeredgewidth=0.5,
             alpha=0.8,
             linewidth=0,

@@ -26,6 +26,7 @@ __all__ = [
     "COLOURS",
     "GREEN",
     "GREY",
+    "NAMED",
     "ORANGE",
     "PURPLE",
     "RED",
@@ -54,6 +55,8 @@ _NO_EFFECT = (
 )
 #: Inches: one column and two columns of a journal.
 COLUMN, PAGE = 3.4, 7.0
+#: Names that a legend or an axis can hold.
+NAMED = 12
 #: Panels beside each other, at most.
 _ACROSS = 5
 

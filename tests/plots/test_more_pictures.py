@@ -307,6 +307,16 @@ def test_networks_with_several_panels_each_are_fewer():
     assert picture.notes == ("3 of 5 networks are drawn (--network chooses others)",)
 
 
+def test_more_lines_than_a_legend_can_name():
+    models = [f"m{k}" for k in range(13)]
+    assert labels(drawn("degeneracy", ("degeneracy", planted.degeneracy(["1", "2"], models)))) == []
+    assert len(labels(drawn("degeneracy", ("degeneracy", planted.degeneracy(["1", "2"], models[:12]))))) == 12
+    table = planted.feature_learning(26, gamma=["1"] * 13 + ["2"] * 13, model=models)
+    picture = drawn("feature-learning", ("feature_learning", table), factor="gamma")
+    assert labels(picture) == []
+    assert len(picture.figure.axes[0].containers) == 13
+
+
 def test_fixed_points_of_many_networks():
     picture = drawn("fixedpoints", ("fixedpoints", planted.fixedpoints(50)))
     assert len(picture.figure.axes) == 12
