@@ -98,9 +98,10 @@ def _inline(svg: str, name: str, alt: str, networks: list[str]) -> str:
         anchor.set("data-network", network)
         anchor.set("href", anchor.attrib.pop(f"{{{_LINK}}}href"))
         anchor.attrib.pop("target", None)
-        centre = next(anchor.iter(f"{{{_SVG}}}use"))
-        reach = {"cx": centre.get("x", "0"), "cy": centre.get("y", "0"), "r": str(_REACH), "fill-opacity": "0"}
-        ElementTree.SubElement(anchor, f"{{{_SVG}}}circle", reach)
+        centre = next(anchor.iter(f"{{{_SVG}}}use"), None)
+        if centre is not None:  # a point alone in its panel is a path, and takes the pointer by itself
+            reach = {"cx": centre.get("x", "0"), "cy": centre.get("y", "0"), "r": str(_REACH), "fill-opacity": "0"}
+            ElementTree.SubElement(anchor, f"{{{_SVG}}}circle", reach)
     return ElementTree.tostring(root, encoding="unicode")
 
 
