@@ -10,7 +10,7 @@ setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,reference,cluster,plots]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,reference,cluster,plots,report]'
 	touch $@
 
 demo: setup
@@ -20,14 +20,15 @@ demo: setup
 	$(BIN)/rnnkit rollout $(DEMO)/ckpts -o $(DEMO)/rollout.parquet
 	$(BIN)/rnnkit rollout $(DEMO)/ckpts --ood --summary -o $(DEMO)/summary.parquet
 	$(BIN)/rnnkit compare $(DEMO)/ckpts --metric dsa,pif,svcca,pif-initial -o $(DEMO)/comparisons.parquet
-	$(BIN)/rnnkit degeneracy --comparisons $(DEMO)/comparisons.parquet --summary $(DEMO)/summary.parquet -o $(DEMO)/degeneracy.parquet
-	$(BIN)/rnnkit fixedpoints $(DEMO)/ckpts -o $(DEMO)/fixedpoints.parquet --coverage $(DEMO)/coverage.parquet
-	$(BIN)/rnnkit schur-ablate $(DEMO)/ckpts -o $(DEMO)/ablations.parquet
-	$(BIN)/rnnkit feature-learning $(DEMO)/ckpts -o $(DEMO)/feature-learning.parquet
+	$(BIN)/rnnkit degeneracy --comparisons $(DEMO)/comparisons.parquet --summary $(DEMO)/summary.parquet -o $(DEMO)/degeneracy.parquet \
+		--embed $(DEMO)/embedding.parquet
+	$(BIN)/rnnkit fixedpoints $(DEMO)/ckpts --directions -o $(DEMO)/fixedpoints.parquet --coverage $(DEMO)/coverage.parquet
+	$(BIN)/rnnkit schur-ablate $(DEMO)/ckpts -o $(DEMO)/ablations.parquet \
+		--schur $(DEMO)/schur.parquet --schur-rows
+	$(BIN)/rnnkit feature-learning $(DEMO)/ckpts -o $(DEMO)/feature-learning.parquet --eigenvalues $(DEMO)/eigenvalues.parquet
+	$(BIN)/rnnkit report $(DEMO) -o $(DEMO)/report.html
 	@$(BIN)/rnnkit info $(DEMO)/degeneracy.parquet
-	@echo "networks: $(DEMO)/ckpts, listed in $(DEMO)/networks.csv"
-	@echo "tables:   $(DEMO)/rollout.parquet $(DEMO)/summary.parquet $(DEMO)/comparisons.parquet $(DEMO)/degeneracy.parquet"
-	@echo "          $(DEMO)/fixedpoints.parquet $(DEMO)/coverage.parquet $(DEMO)/ablations.parquet $(DEMO)/feature-learning.parquet"
+	@echo "networks: $(DEMO)/ckpts; tables: $(DEMO)/*.parquet; all of it on one page, to open in a browser: $(DEMO)/report.html"
 
 test: setup
 	$(BIN)/ruff check .

@@ -23,6 +23,7 @@ from rnnkit.cli import (
     info,
     memory_demand,
     plot,
+    report,
     rollout,
     sample,
     schur_ablate,
@@ -51,7 +52,7 @@ app = typer.Typer(
 
 for module in (
     *(train, tasks, sample, info, import_, export, rollout, compare, degeneracy),
-    *(fixedpoints, schur_ablate, feature_learning, memory_demand, plot),
+    *(fixedpoints, schur_ablate, feature_learning, memory_demand, plot, report),
 ):
     register(app, module.run, module.NAME, module.EXAMPLE)
 

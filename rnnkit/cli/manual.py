@@ -68,6 +68,11 @@ MANUAL: dict[str, Files] = {
     ),
     "memory-demand": Files("nothing", "a table 'memory_demand': a row for each length of history"),
     "plot": Files("tables", "a picture: .png, .svg or .pdf", "drawn, but for what standard error names"),
+    "report": Files(
+        "a folder with checkpoints and tables, and the folders below it",
+        "a page: one .html file that needs no other",
+        "written, but for files and pictures that standard error names",
+    ),
 }
 
 #: The groups of `rnnkit --help`, in its order.

@@ -10,22 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from rnnkit.cli.talk import talk
 from rnnkit.errors import InputError, unknown_name
+from rnnkit.schemas import GOOD
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from rnnkit.provenance import Provenance
 
-__all__ = ["GOOD", "check_apart", "check_output", "show", "show_columns", "write_table"]
+__all__ = ["check_apart", "check_output", "show", "show_columns", "write_table"]
 
 _FORMATS = ("parquet", "csv", "jsonl")
 _SHOWN = 20
-
-#: Statuses of rows that are what they should be.
-GOOD = frozenset(
-    {"ok", "optimal", "converged", "exact", "budget", "training", "imported", "rank_deficient", "reference"}
-    | {"empty", "threshold_tie", "threshold_close", "no_freedom", "no_theorem"}
-)
 
 
 def check_output(out: Path | None, form: str | None, option: str = "--out") -> tuple[Path | None, str]:

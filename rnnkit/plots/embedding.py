@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 
 from rnnkit.errors import unknown_name
 from rnnkit.plots import KINDS
@@ -41,13 +42,14 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     named_points = dict(zip(names, short_names(names), strict=True)) if len(names) <= NAMED else {}
     parts = groups(rows, [*keys, "metric"])
     figure, places = panels(len(parts), settings, aspect=0.95)
-    left_out = []
+    left_out, points = [], []
     for axes, (group, part) in zip(places, parts, strict=True):
         named = ", ".join(f"{key}={group[key]}" for key in keys)
         title = f"{group['metric']}\n{named}" if named else str(group["metric"])
         missing = part[part["x"].isna() | part["y"].isna()]
         left_out += [f"{n}: no place by {group['metric']} ({s})" for n, s in missing[["network", "status"]].to_numpy()]
-        _panel(axes, part.drop(missing.index), shades, named_points)
+        part = part.drop(missing.index)
+        points.append((_panel(axes, part, shades, named_points), tuple(part["network"])))
         axes.set_title(title, pad=14)
     if shades is not None:
         shades.key(figure, places, "o")
@@ -56,7 +58,7 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     each = [f"{group['metric']}, {_said(part)}" for group, part in parts]
     coloured = "" if by is None else f", coloured by {by}"
     alt = f"{many(rows['network'].nunique(), 'network')} as points in a plane{coloured}: {listed(each)}."
-    return Picture(figure, alt, tuple(left_out))
+    return Picture(figure, alt, tuple(left_out), named=tuple(points))
 
 
 def _said(part: pd.DataFrame) -> str:
@@ -81,9 +83,9 @@ def _values(rows: pd.DataFrame, tables: Mapping[str, pa.Table], by: str) -> pd.S
     raise unknown_name("--colour", by, known, "column")
 
 
-def _panel(axes: Axes, part: pd.DataFrame, shades: Colouring | None, names: Mapping[str, str]) -> None:
+def _panel(axes: Axes, part: pd.DataFrame, shades: Colouring | None, names: Mapping[str, str]) -> PathCollection:
     colours: Any = BLUE if shades is None else [shades.of(value) for value in part["colour"]]
-    axes.scatter(part["x"], part["y"], s=16, c=colours, linewidths=0.3, edgecolors="white", gid="networks")
+    points = axes.scatter(part["x"], part["y"], s=16, c=colours, linewidths=0.3, edgecolors="white", gid="networks")
     middle = part[part["medoid"].fillna(False).astype(bool)]
     axes.scatter(
         middle["x"],
@@ -103,6 +105,7 @@ def _panel(axes: Axes, part: pd.DataFrame, shades: Colouring | None, names: Mapp
     axes.set_ylabel("second coordinate")
     if len(part):
         axes.text(0.5, 1.01, _said(part), transform=axes.transAxes, ha="center", va="bottom", fontsize="small")
+    return points
 
 
 def _name_points(axes: Axes, part: pd.DataFrame, names: Mapping[str, str]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib as mpl
 from cycler import cycler
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from matplotlib.figure import Figure
 from matplotlib.style import context
 
@@ -98,12 +99,15 @@ class Picture:
         A line for each thing that could not be drawn.
     notes : tuple of str
         A line for each thing that could be drawn, and was not, as it is too much for one picture.
+    named : tuple of (matplotlib.collections.PathCollection, tuple of str)
+        Points that stand for networks, with the network of each: a page can say which one the pointer is on.
     """
 
     figure: Figure
     alt: str
     left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    named: tuple[tuple[PathCollection, tuple[str, ...]], ...] = ()
 
 
 def rc_of(settings: Settings) -> dict[str, Any]:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from rnnkit.errors import unknown_name
 from rnnkit.schemas.claims import CLAIMS
-from rnnkit.schemas.columns import Column, Schema
+from rnnkit.schemas.columns import GOOD, Column, Schema
 from rnnkit.schemas.comparing import COMPARISONS, DEGENERACY, EMBEDDING, SENSITIVITY
 from rnnkit.schemas.dynamics import ABLATION_CONTROLS, ABLATIONS, FIXED_POINT_COVERAGE, FIXED_POINTS, SCHUR
 from rnnkit.schemas.learning import EIGENVALUES, FEATURE_LEARNING, MEMORY_DEMAND
 from rnnkit.schemas.runs import INFO, ROLLOUT, SAMPLE, SUMMARY, TRAINING
 
-__all__ = ["LEVELS", "SCHEMAS", "Column", "Schema", "get_schema"]
+__all__ = ["GOOD", "LEVELS", "SCHEMAS", "Column", "Schema", "get_schema"]
 
 #: What a number in a `degeneracy` table is about.
 LEVELS = ("dynamics", "weights", "representation", "behaviour")

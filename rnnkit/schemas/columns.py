@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["NETWORK", "STATUS", "Column", "Schema"]
+__all__ = ["GOOD", "NETWORK", "STATUS", "Column", "Schema"]
 
 
 @dataclass(frozen=True)
@@ -44,3 +44,9 @@ class Schema:
 NETWORK = Column("network", "string", "", "checkpoint's file stem")
 
 STATUS = Column("status", "string", "", "`ok`, or why a number is missing")
+
+#: Statuses of rows that are what they should be.
+GOOD = frozenset(
+    {"ok", "optimal", "converged", "exact", "budget", "training", "imported", "rank_deficient", "reference"}
+    | {"empty", "threshold_tie", "threshold_close", "no_freedom", "no_theorem"}
+)

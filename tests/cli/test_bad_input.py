@@ -702,6 +702,25 @@ CASES = [
     Case("plot feature-learning features.csv -o new.svg --factor-scale log", "--factor-scale", "no logarithm"),
     Case("plot task sample.parquet -o new.svg --network a", "--network", "holds no networks"),
     Case("plot task rollout.parquet -o new.svg --network a", "'a'", "known: flipflop"),
+    # report
+    Case("report", "DIR", "must be given"),
+    Case("report missing -o new.html", "missing", "no such folder"),
+    Case("report summary.parquet -o new.html", "summary.parquet", "a file, not a folder"),
+    Case("report empty -o new.html", "empty", "rnnkit train flipflop"),
+    *[
+        Case(f"report ckpts {rest}", names, says)
+        for rest, names, says in [
+            ("-o new.pdf", "new.pdf", "end in .html"),
+            ("-o good.pt/new.html", "good.pt", "cannot be written"),
+            ("-o new.html --rows 0", "--rows", "1 or more"),
+            ("-o new.html --include *.npz", "--include", "fits no file"),
+            ("-o new.html --exclude *.npz", "--exclude", "fits no file"),
+            ("-o new.html --exclude *", "--exclude", "exclude less"),
+            ("-o new.html --plots trainig", "trainig", "did you mean 'training'"),
+            ("-o new.html --plots training,training", "--plots", "given twice"),
+            ("-o new.html --plots distances", "--plots", "needs a 'comparisons' table"),
+        ]
+    ],
     # the application itself
     Case("trian", "trian", "train"),
     Case("--loud", "--loud", "No such option"),

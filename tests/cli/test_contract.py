@@ -56,6 +56,8 @@ FOLDERS = {
 TEXTS = {"tasks": ["tasks"]}
 #: Commands that draw; tests/cli/test_plot.py tries them.
 PICTURES = {"plot"}
+#: Commands that write a page; tests/cli/test_report.py tries them.
+PAGES = {"report"}
 #: What only some networks or starts have: files read, to be named with their digests.
 READ = {
     "sample": [],
@@ -93,7 +95,7 @@ def values(cell):
 
 
 def test_every_command_is_covered():
-    covered = {name.split()[0] for name in TABLES} | set(FOLDERS) | set(TEXTS) | PICTURES
+    covered = {name.split()[0] for name in TABLES} | set(FOLDERS) | set(TEXTS) | PICTURES | PAGES
     assert covered == set(REGISTERED)
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 import resource
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -397,6 +398,28 @@ EFFECTS |= {
 }
 
 
+def page(_: Outcome, folder: Path) -> object:
+    """A report but for its own command line, which names every option."""
+    return re.sub(
+        r"<meta name=\"rnnkit\".*?>|<footer>.*?</footer>", "", (folder / "r.html").read_text(), flags=re.DOTALL
+    )
+
+
+#: Without scripts and pictures where these have no part: a page is then small, and soon made.
+PAGE = "report here --static --plots none -o r.html -q"
+DRAWN_PAGE = "report here --static --plots training -o r.html -q"
+
+EFFECTS |= {
+    ("report", "folder"): Effect(PAGE, PAGE.replace("here", "ckpts"), page),
+    ("report", "title"): Effect(PAGE, f"{PAGE} --title Losses", page),
+    ("report", "rows"): Effect(PAGE, f"{PAGE} --rows 2", page),
+    ("report", "include"): Effect(PAGE, f"{PAGE} --include *.csv", page),
+    ("report", "exclude"): Effect(PAGE, f"{PAGE} --exclude *.csv", page),
+    ("report", "plots"): Effect(PAGE, DRAWN_PAGE, page),
+    ("report", "static"): Effect(PAGE.replace("--static", ""), PAGE, page),
+}
+
+
 def options() -> set[tuple[str, str]]:
     return {(name, option.name) for name, command in COMMANDS.items() for option in command.params}
 
@@ -460,6 +483,9 @@ def desk(ensemble, tables, current, tmp_path, monkeypatch) -> Path:
     np.savez(tmp_path / "inputs.npz", rng.normal(size=(4, 9, 2)))
     (tmp_path / "grid.csv").write_text(grid())
     (tmp_path / "values.csv").write_text(degeneracies())
+    (tmp_path / "here").mkdir()
+    shutil.copy(ensemble / "training.parquet", tmp_path / "here")
+    (tmp_path / "here" / "values.csv").write_text(degeneracies())
     state = {"rnn.weight_ih_l0": torch.ones(3, 1), "rnn.weight_hh_l0": torch.arange(9.0).reshape(3, 3)}
     state["out.weight"] = torch.ones(1, 3)
     torch.save(state, tmp_path / "net.pt")

@@ -1,0 +1,167 @@
+"""What came out, in sentences: one function per table, columns in, lines out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+
+from rnnkit.plots.words import listed, many, number, value_range
+from rnnkit.schemas import GOOD
+
+__all__ = ["SENTENCES", "Sentence", "flagged"]
+
+Lines = list[str]
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """What is said of a table.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        Those that it is worked out from; those that the file does not have are left out.
+    say : function of a data frame
+        Returns the lines.
+    """
+
+    columns: tuple[str, ...]
+    say: Callable[[pd.DataFrame], Lines]
+
+
+def flagged(name: str, rows: int, statuses: dict[str, int]) -> str | None:
+    """Return a line on the rows of a table that are not what they should be, or None.
+
+    Examples
+    --------
+    >>> flagged("t.csv", 9, {"ok": 7, "diverged": 2}), flagged("t.csv", 9, {"ok": 9})
+    ('t.csv: 2 of 9 rows are flagged (diverged 2).', None)
+    """
+    bad = {status: count for status, count in sorted(statuses.items()) if status not in GOOD}
+    if not bad:
+        return None
+    each = ", ".join(f"{status or 'no status'} {count}" for status, count in bad.items())
+    return f"{name}: {sum(bad.values())} of {many(rows, 'row')} are flagged ({each})."
+
+
+def _info(rows: pd.DataFrame) -> Lines:
+    """Networks by task and family, with how their training ended."""
+    lines = []
+    for (task, model, units), part in rows.groupby(["task", "model", "units"], sort=False, dropna=False):
+        ended = ", ".join(f"{count} {status}" for status, count in part["status"].value_counts(sort=False).items())
+        what = f"on {task}" if isinstance(task, str) else "of no task"
+        lines.append(f"{many(len(part), 'network')} {what}: {model}, {units} units ({ended}).")
+    return lines
+
+
+def _training(rows: pd.DataFrame) -> Lines:
+    last = rows.sort_values("epoch", kind="stable").groupby("network", sort=False).tail(1)
+    loss = value_range(last["val_loss"])
+    ended = ", ".join(f"{count} {status}" for status, count in sorted(last["status"].value_counts().items()))
+    epochs = value_range(last["epoch"])
+    who = many(len(last), "network")
+    return [f"Training of {who} ended after {epochs} epochs ({ended}) with a validation loss of {loss}."]
+
+
+def _summary(rows: pd.DataFrame) -> Lines:
+    lines = []
+    for (task, condition), part in rows.groupby(["task", "condition"], sort=False):
+        where = "out of distribution" if condition == "ood" else "as trained"
+        accuracy = f"; accuracy {value_range(part['accuracy'])}" if part["accuracy"].notna().any() else ""
+        lines.append(f"On {task}, {where}: fraction of variance unexplained {value_range(part['fvu'])}{accuracy}.")
+    return lines
+
+
+def _comparisons(rows: pd.DataFrame) -> Lines:
+    each = [
+        f"{metric} {value_range(part['distance'])} ({many(int(part['distance'].notna().sum()), 'pair')})"
+        for metric, part in rows.groupby("metric", sort=False)
+    ]
+    return [f"Distances between networks: {listed(each, most=12)}."]
+
+
+def _degeneracy(rows: pd.DataFrame) -> Lines:
+    """Values with their intervals; of several groups, how many and the range."""
+    lines = []
+    for level, part in rows.groupby("level", sort=False):
+        each = []
+        for metric, own in part.groupby("metric", sort=False):
+            if len(own) == 1:
+                one = own.iloc[0]
+                ends = f" [{number(one['ci_low'])}, {number(one['ci_high'])}]" if pd.notna(one["ci_low"]) else ""
+                each.append(f"{metric} {number(one['value'])}{ends}")
+            else:
+                each.append(f"{metric} {value_range(own['value'])} over {len(own)} groups")
+        lines.append(f"Degeneracy of {level}, with 95 % intervals: {listed(each, most=3)}.")
+    return lines
+
+
+def _embedding(rows: pd.DataFrame) -> Lines:
+    found = rows.drop_duplicates(["metric", "clusters", "cluster_p_value"])
+    found = found[found["clusters"].notna() & found["cluster_p_value"].notna()]
+    each = [
+        f"{int(row['clusters'])} clusters by {row['metric']} (p = {number(row['cluster_p_value'])} for only one)"
+        for row in found.to_dict("records")
+    ]
+    return [f"The best cut of the networks: {listed(each, most=12)}."] if each else []
+
+
+def _fixedpoints(rows: pd.DataFrame) -> Lines:
+    fixed = rows[rows["kind"] == "fixed"]
+    if fixed.empty:
+        return [f"No fixed point was found in {many(rows['network'].nunique(), 'network')}."]
+    stable = int((fixed["stable"] == True).sum())  # noqa: E712 - null is neither
+    proven = int((fixed["certified"] == True).sum())  # noqa: E712
+    systems = [name for name in ("network", "system") if name in fixed.columns]
+    each = fixed.groupby(systems, dropna=False).size()
+    slow = int((rows["kind"] == "slow").sum())
+    beside = f", beside {many(slow, 'slow point')}" if slow else ""
+    return [
+        f"{many(len(fixed), 'fixed point')} of {many(fixed['network'].nunique(), 'network')}, {value_range(each)} at "
+        f"each constant input: {stable} stable, {proven} proven{beside}."
+    ]
+
+
+def _ablations(rows: pd.DataFrame) -> Lines:
+    median = rows.groupby("ablation", sort=False)["delta_fvu"].median().dropna()
+    each = [f"{block} {number(value)}" for block, value in median.items()]
+    return [f"Median loss of variance explained when a block is removed: {listed(each, most=12)}."] if each else []
+
+
+def _feature_learning(rows: pd.DataFrame) -> Lines:
+    each = [
+        f"{words} {value_range(rows[name])}"
+        for name, words in (
+            ("kernel_alignment", "kernel alignment"),
+            ("representation_alignment", "representation alignment"),
+            ("weight_change_norm_relative", "relative change of the recurrent weights"),
+        )
+        if rows[name].notna().any()
+    ]
+    return [f"How far training moved the networks: {listed(each)}."] if each else []
+
+
+def _memory_demand(rows: pd.DataFrame) -> Lines:
+    found = rows.drop_duplicates("task")
+    found = found[found["h_star"].notna()]
+    each = [f"{row['task']} {int(row['h_star'])} steps" for row in found.to_dict("records")]
+    return [f"Memory demand: {listed(each, most=12)}."] if each else []
+
+
+#: By schema, in the order in which they are said; a table of another schema has nothing to say.
+SENTENCES: dict[str, Sentence] = {
+    "info": Sentence(("task", "model", "units", "status"), _info),
+    "training": Sentence(("network", "epoch", "val_loss", "status"), _training),
+    "summary": Sentence(("network", "condition", "task", "fvu", "accuracy"), _summary),
+    "comparisons": Sentence(("metric", "distance"), _comparisons),
+    "degeneracy": Sentence(("level", "metric", "value", "ci_low", "ci_high"), _degeneracy),
+    "embedding": Sentence(("metric", "clusters", "cluster_p_value"), _embedding),
+    "fixedpoints": Sentence(("network", "system", "kind", "stable", "certified"), _fixedpoints),
+    "ablations": Sentence(("ablation", "delta_fvu"), _ablations),
+    "feature_learning": Sentence(
+        ("kernel_alignment", "representation_alignment", "weight_change_norm_relative"), _feature_learning
+    ),
+    "memory_demand": Sentence(("task", "h_star"), _memory_demand),
+}

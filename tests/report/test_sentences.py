@@ -1,0 +1,81 @@
+"""What is said of tables whose numbers are known."""
+
+import pandas as pd
+import pytest
+
+from rnnkit.plots.words import number
+from rnnkit.report.sentences import SENTENCES
+from rnnkit.schemas import SCHEMAS
+from tests.plots import planted
+from tests.report.planted import summary
+
+FRAMES = {
+    "info": pd.DataFrame(
+        {"task": ["sine", "sine", None], "model": "mup", "units": 8, "status": ["converged", "budget", "imported"]}
+    ),
+    "training": planted.training(3).to_pandas(),
+    "summary": summary(planted.names(5)).to_pandas(),
+    "comparisons": pd.DataFrame({"metric": ["dsa", "dsa", "pif"], "distance": [1.0, 3.0, None]}),
+    "degeneracy": pd.DataFrame(
+        {
+            "level": ["dynamics", "weights", "weights"],
+            "metric": ["dsa", "pif", "pif"],
+            "value": [0.5, 1.0, 3.0],
+            "ci_low": [0.25, None, None],
+            "ci_high": [0.75, None, None],
+        }
+    ),
+    "embedding": pd.DataFrame({"metric": ["dsa"] * 2, "clusters": [2.0] * 2, "cluster_p_value": [0.01] * 2}),
+    "fixedpoints": planted.fixedpoints(2).to_pandas(),
+    "ablations": planted.ablations(3).to_pandas(),
+    "feature_learning": pd.DataFrame(
+        {
+            "kernel_alignment": [0.2, 0.4],
+            "representation_alignment": [None, None],
+            "weight_change_norm_relative": [1.5, 1.5],
+        },
+        dtype=float,
+    ),
+    "memory_demand": pd.DataFrame({"task": ["sine", "sine", "copy"], "h_star": [2, 2, 11]}),
+}
+SAID = {
+    "info": [
+        "2 networks on sine: mup, 8 units (1 converged, 1 budget).",
+        "1 network of no task: mup, 8 units (1 imported).",
+    ],
+    "training": [
+        "Training of 3 networks ended after 5 epochs (2 converged, 1 diverged) with a validation loss of 0.2 to 0.6, "
+        "median 0.4."
+    ],
+    "summary": ["On flipflop, as trained: fraction of variance unexplained 0 to 0.3, median 0.15."],
+    "comparisons": ["Distances between networks: dsa 1 to 3, median 2 (2 pairs); pif no number (0 pairs)."],
+    "degeneracy": [
+        "Degeneracy of dynamics, with 95 % intervals: dsa 0.5 [0.25, 0.75].",
+        "Degeneracy of weights, with 95 % intervals: pif 1 to 3, median 2 over 2 groups.",
+    ],
+    "embedding": ["The best cut of the networks: 2 clusters by dsa (p = 0.01 for only one)."],
+    "fixedpoints": [
+        "6 fixed points of 2 networks, 3 at each constant input: 4 stable, 6 proven, beside 2 slow points."
+    ],
+    "ablations": ["Median loss of variance explained when a block is removed: CC 0; RR 0.333; CR 1."],
+    "feature_learning": [
+        "How far training moved the networks: kernel alignment 0.2 to 0.4, median 0.3; relative change of the "
+        "recurrent weights 1.5."
+    ],
+    "memory_demand": ["Memory demand: sine 2 steps; copy 11 steps."],
+}
+
+
+@pytest.mark.parametrize("name", SENTENCES)
+def test_sentence(name):
+    sentence = SENTENCES[name]
+    assert set(sentence.columns) - {"system"} <= set(FRAMES[name].columns)
+    assert all(SCHEMAS[name].column(column) for column in sentence.columns)
+    held = FRAMES[name][[column for column in sentence.columns if column in FRAMES[name].columns]]
+    assert sentence.say(held) == SAID[name]
+
+
+def test_no_points_are_no_error():
+    rows = planted.fixedpoints(2).to_pandas().assign(kind=None)
+    assert SENTENCES["fixedpoints"].say(rows) == ["No fixed point was found in 2 networks."]
+    assert number(float("nan")) == "none"
