@@ -33,7 +33,7 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "python-training.md": ("Training", "The loop over an ensemble.", ("rnnkit.training",)),
     "python-metrics.md": ("Metrics", "Distances between networks.", ("rnnkit.metrics",)),
     "python-numerics.md": ("Numerics", "Methods as pure functions of arrays.", ("rnnkit.numerics",)),
-    "python-plots.md": ("Plots", "Tables in, figures out.", ("rnnkit.plots",)),
+    "python-plots.md": ("Plots and reports", "Tables in, figures and pages out.", ("rnnkit.plots", "rnnkit.report")),
     "python-interop.md": ("Other software's files", "Reading and writing them.", ("rnnkit.interop",)),
 }
 

@@ -48,6 +48,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
         *("a.pt", "b.pt", "a0.pt", "b0.pt"),
     ),
     "plot.md": ("ckpts", "grid"),
+    "report.md": ("demo",),
     "own-network.md": ("net.npz", "inputs.npz"),
     "rollout.md": ("ckpts",),
     "running.md": ("ckpts",),
@@ -130,6 +131,10 @@ def _recorded(seed: int) -> Callable[[str], None]:
 def _demo(_: str) -> None:
     _networks()
     shutil.copytree("ckpts", "demo/ckpts")
+    _table("info", "ckpts", out="demo/networks.csv")
+    _table("rollout", "ckpts", "--trials", "2", out="demo/rollout.parquet")
+    _table("compare", "ckpts", "--metric", "svcca", "--trials", "6", out="demo/comparisons.parquet")
+    _table("rollout", "ckpts", "--ood", "--summary", "--trials", "8", out="demo/summary.parquet")
 
 
 def _folder(files: dict[str, int], channels: int = 3) -> Callable[[str], None]:
