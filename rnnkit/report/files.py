@@ -206,8 +206,13 @@ def _check(schema: pa.Schema, name: str, where: str) -> None:
 def _text(file: File, rows: int) -> TableFile:
     """Read a text table a line at a time."""
     with file.path.open(encoding="utf-8-sig", newline="") as handle:
-        lines = _csv_rows(handle) if file.path.suffix == ".csv" else _json_rows(handle)
         columns, head = dict[str, None](), list[dict[str, Any]]()
+        if file.path.suffix == ".csv":
+            reader = csv.DictReader(handle, strict=True)
+            columns |= dict.fromkeys(reader.fieldnames or [])
+            lines = _csv_rows(reader)
+        else:
+            lines = _json_rows(handle)
         statuses, count = Counter[str](), 0
         for row in lines:
             columns |= dict.fromkeys(row)
@@ -226,12 +231,10 @@ def _text(file: File, rows: int) -> TableFile:
     )
 
 
-def _csv_rows(handle: Any) -> Iterator[dict[str, Any]]:
-    rows = csv.DictReader(handle, strict=True)
-    header = rows.fieldnames or []
+def _csv_rows(rows: csv.DictReader[str]) -> Iterator[dict[str, Any]]:
     for row in rows:
         if None in row or None in row.values():  # what DictReader does with too many cells, and with too few
-            raise ValueError(f"line {rows.line_num} has not {len(header)} cells")
+            raise ValueError(f"line {rows.line_num} has not {len(rows.fieldnames or [])} cells")
         yield {name: _shortened(cell) for name, cell in row.items()}
 
 

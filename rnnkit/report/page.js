@@ -7,7 +7,7 @@ for (const table of document.querySelectorAll("table.rows")) {
     order: [],
     autoWidth: false,
     layout: { topStart: "search", topEnd: "info", bottomStart: null, bottomEnd: null },
-    language: { search: "Filter", info: "_TOTAL_ rows", infoFiltered: "of _MAX_", infoEmpty: "no rows", zeroRecords: "No row fits the filter." },
+    language: { search: "Filter", info: "_TOTAL_ rows", infoFiltered: "of _MAX_", infoEmpty: "no rows", emptyTable: "The table has no rows.", zeroRecords: "No row fits the filter." },
   }));
   const container = table.closest(".dt-container");
   container.querySelector(".dt-search input").setAttribute("aria-label", `Filter: ${label}`);

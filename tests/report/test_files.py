@@ -99,3 +99,10 @@ def test_a_table_from_elsewhere_has_no_schema(tmp_path):
     (tmp_path / "t.csv").write_text("animal,rate\nm1,0.5\nm2,\n")
     table = opened(tmp_path, "t.csv")
     assert (table.schema, table.columns, table.head) == (None, ("animal", "rate"), (("m1", "0.5"), ("m2", "")))
+
+
+def test_tables_without_rows_keep_their_columns(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b\n")
+    (tmp_path / "u.jsonl").write_text("")
+    assert (opened(tmp_path, "t.csv").columns, opened(tmp_path, "t.csv").rows) == (("a", "b"), 0)
+    assert opened(tmp_path, "u.jsonl").columns == ()

@@ -177,6 +177,17 @@ def test_damage_is_told_and_the_rest_is_there(folder, tmp_path):
     assert [one for one in ids if one.startswith("network-")] == ["network-0"]
 
 
+def test_file_names_and_cells_are_no_markup(tmp_path):
+    (tmp_path / 'a"><script>alert(1).csv').write_text('network,note\n<script>alert(2),"</td>"\n')
+    (tmp_path / "empty.csv").write_text("")
+    page = report(tmp_path, title="<script>", static=True)
+    assert page.missing == ()
+    assert "<script" not in page.html
+    read = Reading(page.html)
+    assert read.said("td")[:2] == ["<script>alert(2)", "</td>"]
+    assert "The file holds no columns." in read.said("p")
+
+
 def test_no_more_of_a_large_table_than_a_picture_needs(tmp_path, monkeypatch):
     """The rows that a picture gets, whatever the order of the row groups."""
     rows = pictures.rollout(NETWORKS + 3, trials=TRIALS + 2)
