@@ -175,6 +175,12 @@ def test_guide_has_a_section_on_each(page: str, names: list[str]) -> None:
     assert set(names) <= set(_sections((DOCS / page).read_text(encoding="utf-8")))
 
 
+def test_formats_name_every_table() -> None:
+    page = (DOCS / "formats.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `(\w+)` \| `[\w /-]+` \| [^|]+ \|$", page, flags=re.MULTILINE)
+    assert sorted(listed) == sorted(SCHEMAS)
+
+
 def test_guide_names_every_command_family_and_setting() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert all(f"`rnnkit {name}`" in readme for name in generate.commands())
