@@ -27,7 +27,7 @@ def run(
         typer.Option("--out", "-o", metavar="FILE", help="Page to write: .html; - for standard output."),
     ] = None,
     title: Annotated[str | None, typer.Option("--title", help="Title; the folder's name by default.")] = None,
-    rows: Annotated[int, typer.Option("--rows", metavar="N", help="Rows of each table to show.")] = 50,
+    rows: Annotated[int, typer.Option("--rows", metavar="N", help="Rows of each table to show, 1 or more.")] = 50,
     include: Annotated[
         list[str] | None,
         typer.Option(

@@ -208,7 +208,7 @@ def test_the_page_the_file_and_the_errors(tmp_path, capsys):
 
 
 def planned(*words: str) -> list[str]:
-    line = ["make", "-n", "-C", str(ROOT), "OUT=none", "RNNKIT=rnnkit", *words]
+    line = ["make", "-n", "-C", str(ROOT), "OUT=none", "RNNKIT=rnnkit", "BIN=", *words]
     done = subprocess.run(line, capture_output=True, text=True, check=True, timeout=60)
     return [" ".join(text.split()) for text in done.stdout.replace("\\\n", " ").splitlines()]
 
