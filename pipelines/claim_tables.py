@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -159,21 +159,37 @@ def page(rows: Sequence[dict[str, object]]) -> str:
     return f"{len(rows)} claims: {counts}.\n\n{markdown(header, body)}"
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Join tables of claims; 2 when one is missing or damaged."""
-    parser = argparse.ArgumentParser(description="Join tables of claims, and print them as Markdown.")
-    parser.add_argument("tables", type=Path, nargs="+", help="`claims` tables of studies")
-    parser.add_argument("-o", "--out", type=Path, help="table to write: .parquet, .csv or .jsonl")
-    given = parser.parse_args(arguments)
+def ending(work: Callable[[], None]) -> int:
+    """Do the work of a script, and return its exit code: 2, with one line, when a table is missing or damaged."""
     try:
-        rows = [row for path in given.tables for row in read(path, "claims").to_pylist()]
-        sys.stdout.write(page(rows))
-        if given.out is not None:
-            write_rows(rows, given.out, given.tables)
+        work()
     except RnnkitError as error:
         sys.stderr.write(f"claims: {error}\n")
         return 2
     return 0
+
+
+def publish(outcomes: Iterable[Outcome], path: Path, inputs: Iterable[Path]) -> None:
+    """Write a study's claims as a table, and print them."""
+    rows = rows_of(list(outcomes))
+    write_rows(rows, path, inputs)
+    sys.stdout.write(page(rows))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Join tables of claims."""
+    parser = argparse.ArgumentParser(description="Join tables of claims, and print them as Markdown.")
+    parser.add_argument("tables", type=Path, nargs="+", help="`claims` tables of studies")
+    parser.add_argument("-o", "--out", type=Path, help="table to write: .parquet, .csv or .jsonl")
+    given = parser.parse_args(arguments)
+
+    def join() -> None:
+        rows = [row for path in given.tables for row in read(path, "claims").to_pylist()]
+        sys.stdout.write(page(rows))
+        if given.out is not None:
+            write_rows(rows, given.out, given.tables)
+
+    return ending(join)
 
 
 if __name__ == "__main__":

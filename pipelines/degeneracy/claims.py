@@ -14,13 +14,13 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from claim_tables import Outcome, interval, markdown, rows_of, shown, write_rows, write_text
+from claim_tables import Outcome, ending, interval, markdown, rows_of, shown, write_rows, write_text
 from claim_tables import page as claims_page
 from paper import LEVELS, PAPER, TABLE_1, Claim, degeneracy_claims, other_claims
 from rules import LEVEL, arrow, beside_untrained, steady, verdict_of_arrow, verdict_of_no_change
 from studies import Effect, Study
 
-from rnnkit.errors import InputError, RnnkitError
+from rnnkit.errors import InputError
 
 
 def cell(effect: Effect | None) -> str:
@@ -131,7 +131,7 @@ def page(studies: Sequence[Study], rows: Sequence[dict[str, object]]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Read folders of tables and write the page; 2 when a table is missing or damaged."""
+    """Read folders of tables and write the page."""
     parser = argparse.ArgumentParser(description="Set the paper's claims beside the tables of a run.")
     parser.add_argument("studies", type=Path, nargs="+", help="folders FACTOR-TASK that the Makefile filled")
     parser.add_argument("--scale", default="small", help="scale that the folders were made at, for the commands")
@@ -139,16 +139,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--table", type=Path, help="also write the claims: .parquet, .csv or .jsonl")
     parser.add_argument("-o", "--out", type=Path, help="file to write; standard output without it")
     given = parser.parse_args(arguments)
-    try:
+
+    def judge() -> None:
         studies = [Study(folder) for folder in given.studies]
         rows = rows_of(judged(studies, given.scale))
         write_text(rows_page(studies) if given.row else page(studies, rows), given.out)
         if given.table is not None:
             write_rows(rows, given.table, [folder / "degeneracy.parquet" for folder in given.studies])
-    except RnnkitError as error:
-        sys.stderr.write(f"claims: {error}\n")
-        return 2
-    return 0
+
+    return ending(judge)
 
 
 if __name__ == "__main__":

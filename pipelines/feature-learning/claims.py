@@ -13,10 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from claim_tables import Outcome, page, rows_of, shown, write_rows
+from claim_tables import Outcome, ending, publish, shown
 from seed_verdicts import Values, interval_of, verdict_of_sign
 
-from rnnkit.errors import RnnkitError
 from rnnkit.tables import read
 
 PAPER, FIGURE = "Huang et al.", "Fig. 17, app. N"
@@ -59,19 +58,13 @@ def outcomes(path: Path) -> Iterator[Outcome]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Read tables and write the claims; 2 when a table is missing or damaged."""
+    """Read tables and write the claims."""
     parser = argparse.ArgumentParser(description="Set the paper's claims on gamma beside the tables of a run.")
     parser.add_argument("tables", type=Path, nargs="+", help="`feature_learning` tables with a column gamma")
     parser.add_argument("-o", "--out", type=Path, required=True, help="table to write: .parquet, .csv or .jsonl")
     given = parser.parse_args(arguments)
-    try:
-        rows = rows_of([one for path in given.tables for one in outcomes(path)])
-        write_rows(rows, given.out, given.tables)
-        sys.stdout.write(page(rows))
-    except RnnkitError as error:
-        sys.stderr.write(f"claims: {error}\n")
-        return 2
-    return 0
+    every = (one for path in given.tables for one in outcomes(path))
+    return ending(lambda: publish(every, given.out, given.tables))
 
 
 if __name__ == "__main__":

@@ -11,9 +11,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from claim_tables import FAILS, HOLDS, OPEN, Outcome, page, rows_of, write_rows
+from claim_tables import FAILS, HOLDS, OPEN, Outcome, ending, publish
 
-from rnnkit.errors import RnnkitError
 from rnnkit.tables import read
 
 PAPER, FIGURE = "Huang et al.", "app. H"
@@ -56,19 +55,12 @@ def outcomes(folder: Path) -> Iterator[Outcome]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Read a folder of tables and write the claims; 2 when a table is missing or damaged."""
+    """Read a folder of tables and write the claims."""
     parser = argparse.ArgumentParser(description="Set the paper's memory demands beside those measured.")
     parser.add_argument("tables", type=Path, help="folder of tables that the Makefile filled")
     parser.add_argument("-o", "--out", type=Path, required=True, help="table to write: .parquet, .csv or .jsonl")
     given = parser.parse_args(arguments)
-    try:
-        rows = rows_of(list(outcomes(given.tables)))
-        write_rows(rows, given.out, sorted(given.tables.glob("*.csv")))
-        sys.stdout.write(page(rows))
-    except RnnkitError as error:
-        sys.stderr.write(f"claims: {error}\n")
-        return 2
-    return 0
+    return ending(lambda: publish(outcomes(given.tables), given.out, sorted(given.tables.glob("*.csv"))))
 
 
 if __name__ == "__main__":

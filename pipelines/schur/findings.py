@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from claim_tables import FAILS, HOLDS, OPEN, Outcome, markdown, rows_of, write_rows, write_text
+from claim_tables import FAILS, HOLDS, OPEN, Outcome, ending, markdown, rows_of, write_rows, write_text
 from seed_verdicts import (
     Values,
     interval_of,
@@ -28,7 +28,6 @@ from seed_verdicts import (
     verdict_of_size,
 )
 
-from rnnkit.errors import RnnkitError
 from rnnkit.tables import read
 
 PAPER = "Task-restricted symmetries"
@@ -395,22 +394,21 @@ def page(study: Study, found: Sequence[Finding]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Read a folder of tables and write the page; 2 when a table is missing or damaged."""
+    """Read a folder of tables and write the page."""
     parser = argparse.ArgumentParser(description="Set the paper's claims beside the tables of a run.")
     parser.add_argument("tables", type=Path, help="folder of tables that the Makefile filled")
     parser.add_argument("--claims", type=Path, help="also write the claims: .parquet, .csv or .jsonl")
     parser.add_argument("-o", "--out", type=Path, help="file to write; standard output without it")
     given = parser.parse_args(arguments)
-    try:
+
+    def find() -> None:
         study = Study(given.tables)
         found = list(findings(study))
         write_text(page(study, found), given.out)
         if given.claims is not None:
             write_rows(rows_of([one.outcome() for one in found]), given.claims, sorted(given.tables.glob("*.parquet")))
-    except RnnkitError as error:
-        sys.stderr.write(f"findings: {error}\n")
-        return 2
-    return 0
+
+    return ending(find)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,19 @@ from rnnkit.errors import InputError
 from rnnkit.plots.estimates import mean_interval, spread
 from rnnkit.plots.frames import frame, groups, having, several
 from rnnkit.plots.settings import Settings
-from rnnkit.plots.style import BLACK, BLUE, GREEN, ORANGE, PURPLE, Picture, axis_label, finish, legend, panels
+from rnnkit.plots.style import (
+    BLACK,
+    BLUE,
+    GREEN,
+    ORANGE,
+    PURPLE,
+    Picture,
+    axis_label,
+    finish,
+    legend,
+    panels,
+    set_scale,
+)
 from rnnkit.plots.words import listed, many, number
 
 __all__ = ["VALUES", "draw"]
@@ -49,7 +61,7 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
             axes.set_ylabel(axis_label("ablations", name))
             if len(parts) > 1:
                 axes.set_title(f"α = {group['alpha']:g}")
-            _scale(axes, settings.scale, part[name], name)
+            set_scale(axes, settings, part[name], name)
     legend(figure, places[0])
     finish(figure, places, settings)
     return Picture(figure, _alt(rows, names[0], blocks, kinds), _left_out(rows, names))
@@ -126,13 +138,6 @@ def _draw_controls(axes: Axes, held: pd.DataFrame, name: str, blocks: Sequence[s
             label = f"{kind} control" if first else None
             axes.plot(x, middle, "_", color=shade, markersize=4, linewidth=0, label=label, gid=f"{block} {kind}")
             first = False
-
-
-def _scale(axes: Axes, scale: str | None, values: pd.Series, name: str) -> None:
-    if scale == "log" and not bool((values.dropna() > 0).all()):
-        raise InputError("--scale", f"'{name}' has values of 0 or less", "--scale linear")
-    if scale is not None:
-        axes.set_yscale(scale)
 
 
 def _left_out(rows: pd.DataFrame, names: Sequence[str]) -> tuple[str, ...]:

@@ -11,11 +11,11 @@ import pyarrow as pa
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from rnnkit.errors import InputError, unknown_name
+from rnnkit.errors import unknown_name
 from rnnkit.plots.factors import Factor, factor_of
 from rnnkit.plots.frames import frame, groups, having
 from rnnkit.plots.settings import Settings
-from rnnkit.plots.style import NAMED, Picture, axis_label, colours_of, finish, legend, natural, panels
+from rnnkit.plots.style import NAMED, Picture, axis_label, colours_of, finish, legend, natural, panels, set_scale
 from rnnkit.plots.words import listed, many, value_range
 from rnnkit.schemas import LEVELS
 from rnnkit.tables import group_columns
@@ -52,8 +52,7 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
         factor.draw_axis(one)
         one.set_title(f"{panel['level']}\n{panel['metric']}", fontsize="small" if len(order) > 4 else None)
         one.set_ylabel(axis_label("degeneracy", "value"))
-        if settings.scale is not None:
-            _scale(one, part["value"], settings.scale)
+        set_scale(one, settings, part["value"], str(panel["metric"]))
     if others:
         _key(axes[0], {key_of[name] for name in named}, shades, settings.colour)
         legend(figure, axes[0])
@@ -85,12 +84,6 @@ def _key(axes: Axes, values: set[str], shades: Mapping[Any, Any], colour: str | 
     """Put a label for each colour into the legend, unless there are too many to tell apart."""
     for value in sorted(values, key=natural) if len(values) <= NAMED else ():
         axes.plot([], [], "o-", color=shades[value], label=f"{colour}={value}" if colour else value)
-
-
-def _scale(axes: Axes, values: pd.Series, scale: str) -> None:
-    if scale == "log" and not bool((values.dropna() > 0).all()):
-        raise InputError("--scale", "there are values of 0 or less", "--scale linear")
-    axes.set_yscale(scale)
 
 
 def _level(name: str) -> int:

@@ -9,12 +9,11 @@ import pandas as pd
 import pyarrow as pa
 from matplotlib.axes import Axes
 
-from rnnkit.errors import InputError
 from rnnkit.plots.estimates import mean_interval, spread
 from rnnkit.plots.factors import Factor, factor_of
 from rnnkit.plots.frames import frame, groups, having, several, short_names
 from rnnkit.plots.settings import Settings
-from rnnkit.plots.style import BLUE, NAMED, Picture, axis_label, colours_of, finish, legend, panels
+from rnnkit.plots.style import BLUE, NAMED, Picture, axis_label, colours_of, finish, legend, panels, set_scale
 from rnnkit.plots.words import listed, many, value_range
 from rnnkit.schemas import get_schema
 from rnnkit.tables import group_columns
@@ -47,7 +46,7 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
             _by_factor(axes, rows, name, factor, [key for key in keys if key != factor.name])
         if name in ("kernel_alignment", "representation_alignment") and settings.scale is None:
             axes.set_ylim(0.0, max(1.04, axes.get_ylim()[1]) if rows[name].max() > 0.5 else None)
-        _scale(axes, settings.scale, rows[name], name)
+        set_scale(axes, settings, rows[name], name)
     for name, axes in zip(names, places, strict=True):
         axes.set_ylabel(axis_label("feature_learning", name).replace(" (", "\n("))
     legend(figure, places[0])
@@ -101,13 +100,6 @@ def _by_factor(axes: Axes, rows: pd.DataFrame, name: str, factor: Factor, others
             gid=f"{label} mean",
         )
     factor.draw_axis(axes)
-
-
-def _scale(axes: Axes, scale: str | None, values: pd.Series, name: str) -> None:
-    if scale == "log" and not bool((values.dropna() > 0).all()):
-        raise InputError("--scale", f"'{name}' has values of 0 or less", "--scale linear")
-    if scale is not None:
-        axes.set_yscale(scale)
 
 
 def _left_out(rows: pd.DataFrame, names: Sequence[str]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import Any
 
 import matplotlib as mpl
+import pandas as pd
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.collections import PathCollection
@@ -40,6 +41,7 @@ __all__ = [
     "outer_labels",
     "panels",
     "rc_of",
+    "set_scale",
     "themed",
 ]
 
@@ -230,6 +232,21 @@ def natural(value: Any) -> tuple[int, float, str]:
         return 0, float(value), str(value)
     except (TypeError, ValueError):
         return 1, 0.0, str(value)
+
+
+def set_scale(axes: Axes, settings: Settings, values: pd.Series, name: str, default: str | None = None) -> None:
+    """Give the y axis the scale that is asked for, or else the default; None leaves it.
+
+    Raises
+    ------
+    InputError
+        When a logarithm is asked for and some value has none.
+    """
+    if settings.scale == "log" and not bool((values.dropna() > 0).all()):
+        raise InputError("--scale", f"'{name}' has values of 0 or less", "--scale linear")
+    scale = settings.scale or default
+    if scale is not None:
+        axes.set_yscale(scale)
 
 
 def legend(figure: Figure, axes: Axes) -> None:

@@ -26,6 +26,7 @@ from rnnkit.plots.style import (
     finish,
     legend,
     panels,
+    set_scale,
 )
 from rnnkit.plots.words import many, value_range
 
@@ -57,7 +58,9 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     of = {name: str(part["status"].iloc[-1]) if by == "status" else name for name, part in curves.items()}
     shades = colours_of(list(of.values())) if by == "network" else {s: _STATUS.get(s, BLUE) for s in of.values()}
     figure, (axes,) = panels(1, settings, aspect=0.9)
-    axes.set_yscale(_scale(settings, value, rows[value]))
+    # What falls by orders of magnitude, where all of it is positive.
+    falls = value != "accuracy" and bool((rows[value].dropna() > 0).all())
+    set_scale(axes, settings, rows[value], value, "log" if falls else "linear")
     seen: set[str] = set()
     for name, line in lines.items():
         if line.empty:
@@ -86,14 +89,6 @@ def _alt(value: str, lines: Mapping[str, pd.DataFrame], curves: Mapping[str, pd.
     last = [float(line[value].iloc[-1]) for line in lines.values() if len(line)]
     words = axis_label("training", value)
     return f"Curves of {words} by epoch of {many(len(lines), 'network')} ({said}); at the end {value_range(last)}."
-
-
-def _scale(settings: Settings, value: str, numbers: pd.Series) -> str:
-    """Return `log` for what falls by orders of magnitude, where all of it is positive."""
-    positive = bool((numbers.dropna() > 0).all())
-    if settings.scale == "log" and not positive:
-        raise InputError("--scale", f"'{value}' has values of 0 or less", "--scale linear")
-    return settings.scale or ("log" if positive and value != "accuracy" else "linear")
 
 
 def _median(axes: Axes, lines: list[pd.DataFrame], value: str) -> None:
