@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from claim_tables import FAILS, HOLDS, OPEN
 from numpy.typing import NDArray
-from scipy.stats import t as student_t
+
+from rnnkit.plots.estimates import mean_interval
 
 Values = NDArray[np.float64]
 
@@ -33,11 +34,9 @@ def interval_of(values: Values) -> tuple[float, float, float]:
     >>> [round(end, 2) for end in interval_of(np.array([1.0, 3.0, 2.0]))]
     [2.0, -0.48, 4.48]
     """
-    mean, error = mean_and_error(values)
-    if not np.isfinite(error):
-        return mean, np.nan, np.nan
-    reach = float(student_t.ppf(0.975, np.isfinite(values).sum() - 1)) * error
-    return mean, mean - reach, mean + reach
+    held = values[np.isfinite(values)]
+    mean, half = mean_interval(held) if len(held) else (np.nan, np.nan)
+    return mean, mean - half, mean + half
 
 
 def verdict_of_sign(values: Values) -> str:

@@ -55,14 +55,16 @@ def run(
 
 def _describer(path: str) -> Callable[[], None] | None:
     """Return what describes one file in words, or None for checkpoints, which make a table."""
+    from rnnkit.checkpoints import HISTORY_SUFFIX
     from rnnkit.cli import describing
+    from rnnkit.plots.settings import FORMATS
 
     file = Path(path)
     if path == "-" or file.suffix in (".parquet", ".csv", ".jsonl"):
         return lambda: describing.describe_table(path)
-    if file.suffix in (".png", ".svg", ".pdf"):
+    if file.suffix.lstrip(".") in FORMATS:
         return lambda: describing.describe_picture(file)
-    if path.endswith(".history.safetensors"):
+    if path.endswith(HISTORY_SUFFIX):
         return lambda: describing.describe_snapshots(file)
     if talk.verbose and file.is_file():
         return lambda: describing.describe_checkpoint(file)

@@ -15,6 +15,7 @@ from rnnkit.cli.options import named, split_names
 from rnnkit.cli.talk import talk
 from rnnkit.errors import InputError, unknown_name
 from rnnkit.plots import KINDS, Settings, get_kind
+from rnnkit.plots.settings import FORMATS
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 NAME = "plot"
 EXAMPLE = "rnnkit plot training ckpts/training.parquet -o training.pdf"
 
-_ENDINGS = ("png", "svg", "pdf")
 _KINDS = ", ".join(KINDS)
 
 
@@ -45,7 +45,7 @@ def run(
             metavar="NAME",
             help="png, svg or pdf, whatever the ending.",
             show_default=False,
-            autocompletion=completion.choices(*_ENDINGS),
+            autocompletion=completion.choices(*FORMATS),
         ),
     ] = None,
     width: Annotated[
@@ -151,14 +151,14 @@ def run(
 
 def _target(out: Path | None, form: str | None, tables: Sequence[Path]) -> tuple[Path | None, str]:
     """Return the file (None for standard output) and the format, before any work is done."""
-    if form is not None and form not in _ENDINGS:
-        raise unknown_name("--format", form, _ENDINGS, "format")
+    if form is not None and form not in FORMATS:
+        raise unknown_name("--format", form, FORMATS, "format")
     if out is None or str(out) == "-":
         if sys.stdout.isatty():
             raise InputError("--out", "a picture is nothing for a terminal", "name a .png, .svg or .pdf file")
         return None, form or "svg"
     ending = out.suffix.lstrip(".")
-    if form is None and ending not in _ENDINGS:
+    if form is None and ending not in FORMATS:
         raise InputError(f"--out {out}", "its ending names no format", "end in .png, .svg or .pdf, or add --format")
     if any(path.resolve() == out.resolve() for path in named(tables)):
         raise InputError("--out", "is the same file as a table", "name another file")

@@ -11,10 +11,7 @@ from typing import Any
 
 from rnnkit.errors import FileError
 
-__all__ = ["PICTURES", "read_caption"]
-
-#: Endings of pictures.
-PICTURES = (".png", ".svg", ".pdf")
+__all__ = ["read_caption"]
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 

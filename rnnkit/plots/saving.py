@@ -13,9 +13,7 @@ from rnnkit.plots.settings import Settings
 from rnnkit.plots.style import Picture, themed
 from rnnkit.provenance import Provenance
 
-__all__ = ["FORMATS", "save"]
-
-FORMATS = ("png", "svg", "pdf")
+__all__ = ["save"]
 
 
 def save(

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 
 from rnnkit.errors import InputError, unknown_name
 
-__all__ = ["CHOICES", "SCALES", "Settings"]
+__all__ = ["CHOICES", "FORMATS", "SCALES", "Settings"]
 
+#: Of pictures, which are the endings of their files.
+FORMATS = ("png", "svg", "pdf")
 SCALES = ("log", "linear")
 
 #: Settings that choose what is drawn, with the option that an error names.
