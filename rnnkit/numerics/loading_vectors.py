@@ -114,4 +114,5 @@ def overlaps_of(vectors: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     vectors = np.asarray(vectors, dtype=np.float64)
     product = vectors.swapaxes(-1, -2) @ vectors / vectors.shape[-2]
-    return (product + product.swapaxes(-1, -2)) / 2
+    symmetric: NDArray[np.float64] = (product + product.swapaxes(-1, -2)) / 2
+    return symmetric
