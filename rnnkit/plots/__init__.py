@@ -27,6 +27,8 @@ class Kind:
 
     Attributes
     ----------
+    title : str
+        What it is called where pictures are listed.
     summary : str
         What it shows.
     needs : tuple of str
@@ -37,6 +39,7 @@ class Kind:
         Settings that choose what is drawn and have a part in this kind; others are refused.
     """
 
+    title: str
     summary: str
     needs: tuple[str, ...]
     also: tuple[str, ...] = ()
@@ -50,26 +53,43 @@ class Kind:
 
 #: A kind's module has its name, with underscores, and a function `draw(tables, settings)`.
 KINDS: dict[str, Kind] = {
-    "training": Kind("loss by epoch", ("training",), (), ("colour", "value", "scale", "networks")),
-    "distances": Kind("matrix with dendrogram", ("comparisons",), (), ("value", "metrics", "networks")),
+    "training": Kind("Training", "loss by epoch", ("training",), (), ("colour", "value", "scale", "networks")),
+    "distances": Kind("Distances", "matrix with dendrogram", ("comparisons",), (), ("value", "metrics", "networks")),
     "embedding": Kind(
+        "Embedding",
         "networks in a plane",
         ("embedding", "comparisons"),
         ("summary", "feature_learning", "info"),
         ("colour", "metrics"),
     ),
     "degeneracy": Kind(
-        "values by a factor", ("degeneracy",), (), ("colour", "metrics", "factor", "factor_scale", "scale")
+        "Degeneracy",
+        "values by a factor",
+        ("degeneracy",),
+        (),
+        ("colour", "metrics", "factor", "factor_scale", "scale"),
     ),
-    "trajectories": Kind("states in PC space", ("rollout",), (), ("colour", "networks", "dims", "trials")),
-    "fixedpoints": Kind("points in PC space", ("fixedpoints",), ("rollout",), ("networks", "dims", "trials")),
-    "spectrum": Kind("eigenvalues in the plane", ("eigenvalues", "schur", "fixedpoints"), (), ("networks",)),
-    "ablations": Kind("losses by block", ("ablations",), ("ablation_controls",), ("value", "scale", "networks")),
-    "schur": Kind("ordered Schur forms", ("schur",), (), ("scale", "networks")),
+    "trajectories": Kind(
+        "Trajectories", "states in PC space", ("rollout",), (), ("colour", "networks", "dims", "trials")
+    ),
+    "fixedpoints": Kind(
+        "Fixed points", "points in PC space", ("fixedpoints",), ("rollout",), ("networks", "dims", "trials")
+    ),
+    "spectrum": Kind(
+        "Spectrum", "eigenvalues in the plane", ("eigenvalues", "schur", "fixedpoints"), (), ("networks",)
+    ),
+    "ablations": Kind(
+        "Ablations", "losses by block", ("ablations",), ("ablation_controls",), ("value", "scale", "networks")
+    ),
+    "schur": Kind("Schur", "ordered Schur forms", ("schur",), (), ("scale", "networks")),
     "feature-learning": Kind(
-        "change and alignments", ("feature_learning",), (), ("value", "factor", "factor_scale", "scale", "networks")
+        "Feature learning",
+        "change and alignments",
+        ("feature_learning",),
+        (),
+        ("value", "factor", "factor_scale", "scale", "networks"),
     ),
-    "task": Kind("example trials", ("sample", "rollout"), (), ("networks", "trials")),
+    "task": Kind("Task", "example trials", ("sample", "rollout"), (), ("networks", "trials")),
 }
 
 

@@ -120,7 +120,7 @@ def plots(
         drawn.plots.append(
             Plot(
                 anchor,
-                f"{name.capitalize().replace('-', ' ')}: {KINDS[name].summary}{beside}",
+                f"{KINDS[name].title}: {KINDS[name].summary}{beside}",
                 markup(picture, Settings(), anchor, None if static else links),
                 picture.alt,
                 round(96 * picture.figure.get_size_inches()[0]),
