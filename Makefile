@@ -9,6 +9,7 @@ DEMO := demo
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
+	@echo "Installing into .venv: 2 GB, some minutes"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,reference,cluster,plots,report]'
 	touch $@

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rnnkit.cli.output import show, show_columns
+from rnnkit.cli.output import show
 from rnnkit.cli.talk import talk
 
 __all__ = ["describe_checkpoint", "describe_picture", "describe_snapshots", "describe_table", "provenance_lines"]
@@ -50,7 +50,7 @@ def _say(lines: list[str]) -> None:
     sys.stdout.flush()
 
 
-def describe_table(path: str) -> None:
+def describe_table(path: str, rows: int) -> None:
     """Print a table's schema, where it comes from, and its first rows; with --verbose, all of it as JSON."""
     from rnnkit.tables import describe, read_rows
 
@@ -61,8 +61,7 @@ def describe_table(path: str) -> None:
         return
     head = f"{path}: {held.get('schema', 'a')} table, {held['rows']} rows, {len(held['columns'])} columns"
     _say([head, *provenance_lines(held)])
-    if not show_columns(table):
-        show([table])
+    show([table], rows, "--rows N shows more rows, a pipe into 'less -S' all columns")
 
 
 def describe_picture(path: Path) -> None:

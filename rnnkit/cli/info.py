@@ -10,7 +10,7 @@ import typer
 
 from rnnkit.cli.command import provenance
 from rnnkit.cli.options import Format, Out
-from rnnkit.cli.output import check_output, write_table
+from rnnkit.cli.output import SHOWN, check_output, write_table
 from rnnkit.cli.talk import talk
 from rnnkit.errors import InputError
 
@@ -29,6 +29,7 @@ def run(
     ],
     out: Out = None,
     form: Format = None,
+    rows: Annotated[int, typer.Option("--rows", metavar="N", help="Rows of a table to show.", min=1)] = SHOWN,
 ) -> int:
     """Show what a file that rnnkit wrote holds, and where it comes from.
 
@@ -36,7 +37,7 @@ def run(
     says of itself, as JSON.
     """
     target = check_output(out, form)
-    if len(paths) == 1 and (describe := _describer(paths[0])) is not None:
+    if len(paths) == 1 and (describe := _describer(paths[0], rows)) is not None:
         if out or form:
             raise InputError(paths[0], "is described in words", "leave out -o and --format")
         describe()
@@ -53,7 +54,7 @@ def run(
     return write_table("info", [table], target, bool(out or form), ran)
 
 
-def _describer(path: str) -> Callable[[], None] | None:
+def _describer(path: str, rows: int) -> Callable[[], None] | None:
     """Return what describes one file in words, or None for checkpoints, which make a table."""
     from rnnkit.checkpoints import HISTORY_SUFFIX
     from rnnkit.cli import describing
@@ -61,7 +62,7 @@ def _describer(path: str) -> Callable[[], None] | None:
 
     file = Path(path)
     if path == "-" or file.suffix in (".parquet", ".csv", ".jsonl"):
-        return lambda: describing.describe_table(path)
+        return lambda: describing.describe_table(path, rows)
     if file.suffix.lstrip(".") in FORMATS:
         return lambda: describing.describe_picture(file)
     if path.endswith(HISTORY_SUFFIX):

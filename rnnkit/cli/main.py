@@ -93,7 +93,9 @@ def _usage(error: Any) -> str:
     """Put a usage error in the shape of all others: where, what, how to mend."""
     parameter = getattr(error, "param", None)
     if parameter is None:
-        return f"{error.message.rstrip('.')} (see {_command()} --help)"
+        near = getattr(error, "possibilities", None)
+        mend = f"did you mean {' or '.join(near)}?" if near else f"see {_command()} --help"
+        return f"{error.message.rstrip('.')} ({mend})"
     is_option = parameter.param_type_name == "option"
     where = parameter.opts[0] if is_option else str(parameter.metavar or parameter.name)
     what = error.message or f"is missing; this {'option' if is_option else 'argument'} must be given"

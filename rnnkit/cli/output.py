@@ -17,10 +17,17 @@ if TYPE_CHECKING:
 
     from rnnkit.provenance import Provenance
 
-__all__ = ["check_apart", "check_output", "show", "show_columns", "write_table"]
+__all__ = ["SHOWN", "check_apart", "check_output", "show", "write_table"]
 
 _FORMATS = ("parquet", "csv", "jsonl")
-_SHOWN = 20
+#: Rows of a table that are shown.
+SHOWN = 20
+#: Columns of a terminal that are too few to tell what a table says.
+_FEW = 6
+#: Wider than any table.
+_ENDLESS = 100_000
+#: Lines said of a table that was written.
+_LINES = 4
 
 
 def check_output(out: Path | None, form: str | None, option: str = "--out") -> tuple[Path | None, str]:
@@ -70,11 +77,13 @@ def check_apart(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | 
             taken[path.resolve()] = option
 
 
-def show(tables: Iterable[pa.Table]) -> set[str]:
+def show(tables: Iterable[pa.Table], rows: int = SHOWN, more: str = "add -o FILE to write them all") -> set[str]:
     """Print the first rows as text; return the statuses seen.
 
-    Columns without a value are left out, and on a terminal those that do not fit, last ones first, `status` kept.
+    Columns without a value are left out, and on a terminal those that do not fit, last ones first, `status` kept:
+    they are named on standard error, with `more`, how to see them.
     """
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
@@ -84,48 +93,25 @@ def show(tables: Iterable[pa.Table]) -> set[str]:
     for part in tables:
         statuses |= _statuses(part)
         for name in part.column_names:
-            held = cells.setdefault(name, [])
-            held += [_cell(value) for value in part.column(name).slice(0, _SHOWN - len(held)).to_pylist()]
+            values = cells.setdefault(name, [])
+            values += [_cell(value) for value in part.column(name).slice(0, rows - len(values)).to_pylist()]
         total += part.num_rows
     talk.close_bar()
-    cells = {name: held for name, held in cells.items() if set(held) != {"-"}} or cells
+    cells = {name: values for name, values in cells.items() if set(values) != {"-"}} or cells
     # Where there is no terminal to fit, nothing is left out or folded.
-    console = Console() if sys.stdout.isatty() else Console(width=200)
-    if sys.stdout.isatty():
-        cells = {name: [_shortened(value, console.width // 4) for value in held] for name, held in cells.items()}
-    names = _fitting(cells, console.width) if sys.stdout.isatty() else list(cells)
-    shown = Table(*names)
-    for row in zip(*(cells[name] for name in names), strict=True):
+    console = Console() if sys.stdout.isatty() else Console(width=_ENDLESS)
+    held = _fitted(cells, console.width) if sys.stdout.isatty() else cells
+    names = list(held)
+    shown = Table(*names, box=SIMPLE_HEAD)
+    for row in zip(*held.values(), strict=True):
         shown.add_row(*row)
     console.print(shown)
-    if total > _SHOWN or len(names) < len(cells):
-        parts = f"{min(total, _SHOWN)} of {total} rows, {len(names)} of {len(cells)} columns"
-        talk.say(f"{parts}; add -o FILE to write them all")
+    if total > rows or len(names) < len(cells):
+        parts = f"{min(total, rows)} of {total} rows"
+        if left := [name for name in cells if name not in names]:
+            parts += f", without the columns {', '.join(left)}"
+        talk.say(f"{parts}; {more}")
     return statuses
-
-
-def show_columns(table: pa.Table, rows: int = 3) -> bool:
-    """Print a table that is too wide a line a column, with its unit and its first rows; return whether it was.
-
-    A table that fits is left to :func:`show`.
-    """
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console() if sys.stdout.isatty() else Console(width=200)
-    head = table.slice(0, rows)
-    cells = {name: [_cell(value) for value in head.column(name).to_pylist()] for name in table.column_names}
-    if len(_fitting(cells, console.width)) == len(cells):
-        return False
-    shown = Table("column", "unit", *(f"row {k}" for k in range(head.num_rows)))
-    for field in table.schema:
-        unit = (field.metadata or {}).get(b"unit", b"").decode()
-        width = max(12, console.width // (head.num_rows + 2))
-        shown.add_row(field.name, unit, *(_shortened(text, width) for text in cells[field.name]))
-    console.print(shown)
-    if table.num_rows > rows:
-        talk.say(f"{rows} of {table.num_rows} rows")
-    return True
 
 
 def _shortened(text: str, width: int) -> str:
@@ -134,13 +120,17 @@ def _shortened(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[:half]}…{text[-half:]}"
 
 
-def _fitting(cells: dict[str, list[str]], width: int) -> list[str]:
-    """Return the columns that fit a terminal."""
-    sizes = {name: max(map(len, [name, *values])) + 3 for name, values in cells.items()}
-    names = list(cells)
-    while sum(sizes[name] for name in names) + 1 > width and len(names) > 1:
-        names.remove([name for name in names if name != "status"][-1])
-    return names
+def _fitted(cells: dict[str, list[str]], width: int) -> dict[str, list[str]]:
+    """Return the columns that fit a terminal, with long texts cut; cut more where few columns would be left."""
+    for share in (3, 5):
+        cut = {name: [_shortened(value, width // share) for value in values] for name, values in cells.items()}
+        sizes = {name: max(map(len, [name, *values])) + 2 for name, values in cut.items()}
+        names = list(cut)
+        while sum(sizes[name] for name in names) + 2 > width and len(names) > 1:
+            names.remove([name for name in names if name != "status"][-1])
+        if len(names) >= _FEW:
+            break
+    return {name: cut[name] for name in names}
 
 
 def _cell(value: object) -> str:
@@ -164,6 +154,29 @@ def _statuses(table: pa.Table) -> set[str]:
 
     found = pc.unique(table.column("status")).to_pylist() if "status" in table.column_names else []
     return {str(status) for status in found}
+
+
+class _Summing:
+    """What is said of a table of this schema when all of it is written; nothing of one that has no sentence."""
+
+    def __init__(self, name: str) -> None:
+        from rnnkit.report.sentences import SENTENCES
+
+        self._sentence = None if talk.quiet else SENTENCES.get(name)
+        self._parts: list[pa.Table] = []
+
+    def take(self, table: pa.Table) -> None:
+        """Keep the few columns that the sentence is worked out from."""
+        if self._sentence is not None:
+            self._parts.append(table.select([name for name in self._sentence.columns if name in table.column_names]))
+
+    def lines(self) -> list[str]:
+        """Return the sentence's lines, the first of them where there are many."""
+        if self._sentence is None or not sum(part.num_rows for part in self._parts):
+            return []
+        import pyarrow as pa
+
+        return self._sentence.say(pa.concat_tables(self._parts).to_pandas())[:_LINES]
 
 
 def write_table(
@@ -192,16 +205,17 @@ def write_table(
     if path is None and not explicit and sys.stdout.isatty():
         statuses = show(tables)
     else:
-        statuses = set()
+        statuses, summing = set(), _Summing(name if path is not None else "")
         # The metadata also hold what was chosen on the way to the first rows.
         tables = iter(tables)
         first = list(itertools.islice(tables, 1))
         with open_writer(path or sys.stdout.buffer, form, table_metadata(name, provenance)) as writer:
             for table in itertools.chain(first, tables):
                 statuses |= _statuses(table)
+                summing.take(table)
                 writer.write(table)
-            if path is not None:
-                talk.detail(f"{path}: {writer.rows} rows")
+        if path is not None:
+            talk.say("\n  ".join([f"{path}: {writer.rows} row{'s' * (writer.rows != 1)}", *summing.lines()]))
         if path is None:
             sys.stdout.buffer.flush()
     bad = sorted(str(status) for status in statuses - GOOD)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -23,12 +23,24 @@ if TYPE_CHECKING:
 NAME = "plot"
 EXAMPLE = "rnnkit plot training ckpts/training.parquet -o training.pdf"
 
-_KINDS = ", ".join(KINDS)
+_KINDS = ", ".join(f"{name} (of {' or '.join(kind.needs)})" for name, kind in KINDS.items())
+
+
+def _chosen(option: str, metavar: str | None, choice: str, help: str, **more: Any) -> Any:
+    """Return an option that chooses what is drawn; its help says in which kinds."""
+    kinds = ", ".join(name for name, kind in KINDS.items() if choice in kind.choices)
+    return typer.Option(option, metavar=metavar, help=f"{help} Of {kinds}.", show_default=False, **more)
 
 
 def run(
     kind: Annotated[
-        str, typer.Argument(metavar="KIND", help=f"{_KINDS}.", show_default=False, autocompletion=completion.kinds)
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help=f"Which picture, and of which table: {_KINDS}.",
+            show_default=False,
+            autocompletion=completion.kinds,
+        ),
     ],
     tables: Annotated[
         list[Path],
@@ -67,55 +79,36 @@ def run(
             "--style", metavar="KEY=VALUE", help="Parameter of matplotlib (rc); may be repeated.", show_default=False
         ),
     ] = None,
-    colour: Annotated[
-        str | None,
-        typer.Option("--colour", metavar="KEY", help="Column to colour by.", show_default=False),
-    ] = None,
-    value: Annotated[
-        str | None, typer.Option("--value", metavar="COLUMN", help="Column to show.", show_default=False)
-    ] = None,
+    colour: Annotated[str | None, _chosen("--colour", "KEY", "colour", "Column to colour by.")] = None,
+    value: Annotated[str | None, _chosen("--value", "COLUMN", "value", "Column to show.")] = None,
     metric: Annotated[
         str | None,
-        typer.Option(
-            "--metric", metavar="NAME,...", help="Metrics to show; all by default.", autocompletion=completion.metrics
+        _chosen(
+            "--metric", "NAME,...", "metrics", "Metrics to show; all by default.", autocompletion=completion.metrics
         ),
     ] = None,
     network: Annotated[
-        str | None, typer.Option("--network", metavar="NAME,...", help="Networks to show; all by default.")
+        str | None, _chosen("--network", "NAME,...", "networks", "Networks to show; all by default.")
     ] = None,
-    factor: Annotated[
-        str | None,
-        typer.Option("--factor", metavar="KEY", help="Group column along the x axis.", show_default=False),
-    ] = None,
+    factor: Annotated[str | None, _chosen("--factor", "KEY", "factor", "Group column along the x axis.")] = None,
     factor_scale: Annotated[
         str | None,
-        typer.Option(
-            "--factor-scale",
-            metavar="NAME",
-            help="Of the factor: log or linear; log where its values span decades.",
-            show_default=False,
+        _chosen(
+            *("--factor-scale", "NAME", "factor_scale"),
+            "Of the factor: log or linear; log where its values span decades.",
             autocompletion=completion.choices("log", "linear"),
         ),
     ] = None,
     scale: Annotated[
         str | None,
-        typer.Option(
-            "--scale",
-            metavar="NAME",
-            help="Of values: log or linear.",
-            show_default=False,
+        _chosen(
+            *("--scale", "NAME", "scale", "Of values: log or linear."),
             autocompletion=completion.choices("log", "linear"),
         ),
     ] = None,
-    dims: Annotated[int, typer.Option("--dims", help="2 or 3 principal components.")] = 2,
+    dims: Annotated[int, _chosen("--dims", None, "dims", "2 (default) or 3 principal components.")] = 2,
     trials: Annotated[
-        int | None,
-        typer.Option(
-            "--trials",
-            metavar="B",
-            help="Trials to show, the first of the table, 1 or more.",
-            show_default=False,
-        ),
+        int | None, _chosen("--trials", "B", "trials", "Trials to show, the first of the table, 1 or more.")
     ] = None,
 ) -> int:
     """Draw tables as a figure, to be printed in a column of a journal."""

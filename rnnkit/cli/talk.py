@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -58,11 +59,29 @@ class Bar(Protocol):
         """Show how far the work is."""
 
 
+#: Seconds between lines where there is no terminal for a bar: enough to see that a job of the night lives.
+_PERIOD = 60.0
+
+
+def _lines(title: str) -> Bar:
+    """Say how far the work is, once in a while."""
+    said = time.monotonic()
+
+    def show(done: float, total: float, note: str = "") -> None:
+        nonlocal said
+        talk.heed()
+        if time.monotonic() - said >= _PERIOD:
+            said = time.monotonic()
+            talk.say(f"{title}: {done:g} of {total:g}{f' ({note})' if note else ''}")
+
+    return show
+
+
 @contextmanager
 def progress(title: str) -> Iterator[Bar]:
-    """Give a progress bar on standard error; it disappears when that is no terminal, or when quiet."""
+    """Give a progress bar on standard error; where that is no terminal a line a minute, when quiet nothing."""
     if talk.quiet or not sys.stderr.isatty():
-        yield lambda done, total, note="": talk.heed()
+        yield _lines(title)
         return
     from rich.console import Console
     from rich.progress import (

@@ -17,6 +17,12 @@ from rnnkit.interop.torch_layout import from_state_dict
 __all__ = ["CheckpointFile", "Loaded", "find_all", "find_checkpoints", "load", "load_all", "network_names"]
 
 _SUFFIX = ".safetensors"
+#: Files that the tools write, and that hold no network.
+_OF_OURS = {
+    **dict.fromkeys((".parquet", ".csv", ".jsonl"), "table"),
+    **dict.fromkeys((".png", ".svg", ".pdf"), "picture"),
+    ".html": "page",
+}
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,8 @@ def load(path: Path) -> Checkpoint:
     ('net', 'vanilla', 2)
     """
     if path.is_file() and path.suffix.lower() != _SUFFIX:
+        if kind := _OF_OURS.get(path.suffix.lower()):
+            raise FileError(str(path), f"is a {kind}, not a checkpoint", "give .safetensors files, or their folder")
         raise FileError(str(path), "is no safetensors file", "bring it in with rnnkit import")
     tensors, strings = read_safetensors_widened(path)
     if "rnnkit" in strings:

@@ -64,7 +64,7 @@ KINDS: dict[str, Kind] = {
     ),
     "degeneracy": Kind(
         "Degeneracy",
-        "values by a factor",
+        "values with 95 % intervals",
         ("degeneracy",),
         (),
         ("colour", "metrics", "factor", "factor_scale", "scale"),

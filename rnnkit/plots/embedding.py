@@ -17,27 +17,34 @@ from rnnkit.plots.colouring import Colouring, colouring
 from rnnkit.plots.frames import frame, groups, having, short_names
 from rnnkit.plots.settings import Settings
 from rnnkit.plots.style import BLACK, BLUE, NAMED, Picture, finish, legend, panels
-from rnnkit.plots.words import listed, many
+from rnnkit.plots.words import listed, many, number
 from rnnkit.tables import group_columns
 
 __all__ = ["draw"]
+
+#: Up to this share of samples of one cluster, several are drawn as such.
+_UNLIKELY = 0.05
 
 
 def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     """Draw a panel for each metric and group of an `embedding` table.
 
-    Colours are by cluster, or by another column of the table or of a table beside it. Up to twelve networks have
-    their names. A ring marks the medoid, the
-    network nearest to all others on average. Both axes have one scale, that of the distances.
+    Colours are by cluster where one cluster alone is unlikely (p at most .05), or by another column of the table or of
+    a table beside it. Up to twelve networks have their names. A ring marks the medoid, the network nearest to all
+    others on average. Both axes have one scale, that of the distances.
     """
     table = tables["embedding"]
     rows = having(frame(table), "metric", settings.metrics, "--metric")
     keys = group_columns(table, "embedding")
-    by = settings.colour or ("cluster" if rows["cluster"].notna().any() else None)
+    apart = rows["cluster"].notna() & (rows["cluster_p_value"] <= _UNLIKELY)
+    by = settings.colour or ("cluster" if apart.any() else None)
     shades = None
     if by is not None:
         rows = rows.assign(colour=_values(rows, tables, by))
-        shades = colouring(by, rows.loc[rows["x"].notna() & rows["y"].notna(), "colour"].tolist())
+        if settings.colour is None:
+            rows = rows.assign(colour=rows["colour"].where(apart))
+        counted = rows["x"].notna() & rows["y"].notna() & (apart | (settings.colour is not None))
+        shades = colouring(by, rows.loc[counted, "colour"].tolist())
     names = sorted(set(rows["network"]))
     named_points = dict(zip(names, short_names(names), strict=True)) if len(names) <= NAMED else {}
     parts = groups(rows, [*keys, "metric"])
@@ -50,7 +57,7 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
         left_out += [f"{n}: no place by {group['metric']} ({s})" for n, s in missing[["network", "status"]].to_numpy()]
         part = part.drop(missing.index)
         points.append((_panel(axes, part, shades, named_points), tuple(part["network"])))
-        axes.set_title(title, pad=14)
+        axes.set_title(title, pad=22)
     if shades is not None:
         shades.key(figure, places, "o")
     legend(figure, places[0])
@@ -66,7 +73,11 @@ def _said(part: pd.DataFrame) -> str:
     known = part[part["explained"].notna() & part["stress"].notna()]
     if known.empty:
         return "no places"
-    return f"{known['explained'].iloc[0]:.0%} explained, stress {known['stress'].iloc[0]:.2f}"
+    said = f"{known['explained'].iloc[0]:.0%} explained, stress {known['stress'].iloc[0]:.2f}"
+    judged = known[known["clusters"].notna() & known["cluster_p_value"].notna()]
+    if judged.empty:
+        return said
+    return f"{said}\n{int(judged['clusters'].iloc[0])} clusters, p = {number(judged['cluster_p_value'].iloc[0])}"
 
 
 def _values(rows: pd.DataFrame, tables: Mapping[str, pa.Table], by: str) -> pd.Series:

@@ -53,6 +53,8 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
         if not states and run is None:
             left_out.append(f"{name}: no points ({part['status'].iloc[0]})")
             continue
+        if run is None and len(states) == 1:
+            notes = (*notes, f"{name}: one point alone has no principal components (add its rollout table)")
         spaces[name] = principal_space(_stack(states, name), settings.dims) if run is None else run.space
         paths[name] = [] if run is None else run.paths
     if not spaces:

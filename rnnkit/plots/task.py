@@ -168,10 +168,15 @@ def _width(trial: _Trial) -> int:
     return 0 if known is None else int(known.shape[1])
 
 
+def _input_shades(count: int) -> dict[int, str]:
+    """Return a colour for each input; the first of all is that of the outputs."""
+    shades = colours_of(list(range(count + 1)))
+    return {channel: shades[channel + 1] for channel in range(count)}
+
+
 def _draw_inputs(axes: Axes, trial: _Trial) -> None:
-    channels = list(range(trial.inputs.shape[1]))
-    shades = colours_of(channels)
-    for channel in channels:
+    shades = _input_shades(trial.inputs.shape[1])
+    for channel in range(trial.inputs.shape[1]):
         axes.plot(trial.inputs[:, channel], color=shades[channel], linewidth=0.8, gid=f"input {channel}")
 
 
@@ -209,7 +214,7 @@ def _align(places: Sequence[Axes], across: int) -> None:
 def _key(axes: Axes, trials: Sequence[_Trial]) -> None:
     """Put inputs, target, output and mask into the legend, as far as they are drawn."""
     inputs = trials[0].inputs.shape[1]
-    shades = colours_of(list(range(inputs)))
+    shades = _input_shades(inputs)
     for channel in range(inputs) if 1 < inputs <= _NAMED else ():
         axes.plot([], [], color=shades[channel], linewidth=0.8, label=f"input {channel}")
     if trials[0].targets is not None:

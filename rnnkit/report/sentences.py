@@ -68,9 +68,9 @@ def _training(rows: pd.DataFrame) -> Lines:
 def _summary(rows: pd.DataFrame) -> Lines:
     lines = []
     for (task, condition), part in rows.groupby(["task", "condition"], sort=False):
-        where = "out of distribution" if condition == "ood" else "as trained"
+        where = ", out of distribution" if condition == "ood" else ""
         accuracy = f"; accuracy {value_range(part['accuracy'])}" if part["accuracy"].notna().any() else ""
-        lines.append(f"On {task}, {where}: fraction of variance unexplained {value_range(part['fvu'])}{accuracy}.")
+        lines.append(f"On {task}{where}: fraction of variance unexplained {value_range(part['fvu'])}{accuracy}.")
     return lines
 
 
@@ -94,7 +94,7 @@ def _degeneracy(rows: pd.DataFrame) -> Lines:
                 each.append(f"{metric} {number(one['value'])}{ends}")
             else:
                 each.append(f"{metric} {value_range(own['value'])} over {len(own)} groups")
-        lines.append(f"Degeneracy of {level}, with 95 % intervals: {listed(each, most=3)}.")
+        lines.append(f"Degeneracy of {level}, with 95 % intervals: {listed(each, most=12)}.")
     return lines
 
 

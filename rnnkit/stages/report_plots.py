@@ -187,4 +187,5 @@ def _load(table: TableFile) -> _Part:
         return _Part(read(kept, schema.name, table.name))
     parts = [f"the first {NETWORKS} of {many(len(networks), 'network')}"] if len(networks) > NETWORKS else []
     parts += [f"the first {TRIALS} trials"] if "trial" in table.columns else []
-    return _Part(read(kept, schema.name, table.name), f"From {table.name} {' and '.join(parts)} are taken.")
+    turned = " Drawn from all of them, the axes may be turned." if "trial" in table.columns else ""
+    return _Part(read(kept, schema.name, table.name), f"From {table.name} {' and '.join(parts)} are taken.{turned}")

@@ -164,6 +164,7 @@ EFFECTS: dict[tuple[str, str], Effect] = {
     ("sample", "seed"): Effect("sample flipflop", "sample flipflop --seed 1", rows),
     ("sample", "ood"): Effect("sample flipflop", "sample flipflop --ood", rows),
     ("info", "paths"): Effect("info ckpts", "info ckpts/flipflop-vanilla-n8-s1.safetensors", rows),
+    ("info", "rows"): Effect("info ckpts/training.parquet", "info ckpts/training.parquet --rows 1", text),
     ("export", "checkpoints"): Effect(
         "export ckpts --to npz -o out", "export ckpts/flipflop-vanilla-n8-s1.safetensors --to npz -o out", files
     ),

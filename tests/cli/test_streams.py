@@ -1,6 +1,7 @@
 """What only real processes show: pipes, signals, what is imported."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -63,6 +64,14 @@ def test_the_pipeline_of_the_contract(tmp_path):
 def test_a_closed_pipe_is_no_error(folder, line):
     done = shell(line, folder)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_table_that_goes_to_a_file_is_summed_up(folder):
+    said = shell("rnnkit compare ckpts --metric svcca -o d.csv", folder).stderr.decode().splitlines()
+    assert re.fullmatch(r"d.csv: \d+ rows", said[0])
+    assert re.fullmatch(r"  Distances between networks: svcca .* pairs\)\.", said[1])
+    assert shell("rnnkit compare ckpts --metric svcca -q -o d.csv", folder).stderr == b""
+    assert shell("rnnkit sample flipflop -t steps=3 --trials 1 -o s.csv", folder).stderr == b"s.csv: 3 rows\n"
 
 
 @pytest.mark.parametrize("command", ["sample flipflop", "sample flipflop --format csv", "tasks", "tasks flipflop"])

@@ -41,6 +41,15 @@ def test_no_bar_elsewhere(stderr, monkeypatch, terminal, quiet):
     assert stream.held() == b""
 
 
+def test_long_work_without_a_terminal_says_a_line_a_minute(stderr, monkeypatch):
+    stream, clock = stderr(False), iter([0.0, 30.0, 61.0, 61.0, 90.0])
+    monkeypatch.setattr("rnnkit.cli.talk.time.monotonic", lambda: next(clock))
+    with progress("pairs") as bar:
+        for k in range(3):
+            bar(k, 8, "half way")
+    assert stream.held() == b"pairs: 1 of 8 (half way)\n"
+
+
 @pytest.mark.parametrize("terminal", [False, True])
 def test_an_interrupt_that_got_lost_stops_the_next_step(stderr, monkeypatch, terminal):
     stderr(terminal)
@@ -74,5 +83,5 @@ def test_bars_never_reach_a_pipe(ensemble, tmp_path, words):
 
 def test_long_tables_say_how_to_see_the_rest():
     done = run_cli("sample", "flipflop", "--trials", 1, "-t", "steps=30", "-t", "bits=5", terminal=True)
-    assert done.err == "20 of 30 rows, 5 of 5 columns; add -o FILE to write them all\n"
+    assert done.err == "20 of 30 rows; add -o FILE to write them all\n"
     assert "[0, 0, " in done.out.decode() or "..." in done.out.decode()

@@ -101,8 +101,11 @@ def test_load_all_gives_unique_names_and_paths(tree):
 
 
 def test_other_files_go_through_import(tree):
-    with pytest.raises(FileError, match="bring it in with rnnkit import"):
+    with pytest.raises(FileError, match=r"is a table, not a checkpoint \(give .safetensors files"):
         load(Path("runs/training.parquet"))
+    Path("net.h5").touch()
+    with pytest.raises(FileError, match="bring it in with rnnkit import"):
+        load(Path("net.h5"))
     with pytest.raises(FileError, match="no such file"):
         load(Path("runs/none.pt"))
     save_file(nn.Linear(2, 3).state_dict(), "linear.safetensors")

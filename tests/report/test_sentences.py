@@ -47,7 +47,7 @@ SAID = {
         "Training of 3 networks ended after 5 epochs (2 converged, 1 diverged) with a validation loss of 0.2 to 0.6, "
         "median 0.4."
     ],
-    "summary": ["On flipflop, as trained: fraction of variance unexplained 0 to 0.3, median 0.15."],
+    "summary": ["On flipflop: fraction of variance unexplained 0 to 0.3, median 0.15."],
     "comparisons": ["Distances between networks: dsa 1 to 3, median 2 (2 pairs); pif no number (0 pairs)."],
     "degeneracy": [
         "Degeneracy of dynamics, with 95 % intervals: dsa 0.5 [0.25, 0.75].",

@@ -98,7 +98,7 @@ def test_digests_and_versions(folder, page, read):
 def test_the_summary_and_what_is_missing(page, read):
     lines = read.said("li")
     assert "5 networks on flipflop: vanilla, 8 units (5 converged)." in lines
-    assert "On flipflop, as trained: fraction of variance unexplained 0 to 0.3, median 0.15." in lines
+    assert "On flipflop: fraction of variance unexplained 0 to 0.3, median 0.15." in lines
     assert "summary.csv: 1 of 5 rows are flagged (diverged 1)." in lines
     assert page.missing == (
         "plot spectrum of fixedpoints.parquet: TABLE: no network has an eigenvalue (look at its statuses)",
