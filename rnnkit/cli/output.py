@@ -124,9 +124,9 @@ def _fitted(cells: dict[str, list[str]], width: int) -> dict[str, list[str]]:
     """Return the columns that fit a terminal, with long texts cut; cut more where few columns would be left."""
     for share in (3, 5):
         cut = {name: [_shortened(value, width // share) for value in values] for name, values in cells.items()}
-        sizes = {name: max(map(len, [name, *values])) + 2 for name, values in cut.items()}
+        sizes = {name: max(map(len, [name, *values])) + 3 for name, values in cut.items()}
         names = list(cut)
-        while sum(sizes[name] for name in names) + 2 > width and len(names) > 1:
+        while sum(sizes[name] for name in names) + 1 > width and len(names) > 1:
             names.remove([name for name in names if name != "status"][-1])
         if len(names) >= _FEW:
             break
