@@ -185,7 +185,7 @@ def test_a_terminal_gets_the_first_rows(name, line):
     words, _ = TABLES[name]
     shown = run_cli(*line(words), terminal=True).out.decode()
     assert "PAR1" not in shown
-    assert "\N{BOX DRAWINGS LIGHT VERTICAL}" in shown
+    assert "\N{BOX DRAWINGS LIGHT HORIZONTAL}" in shown
 
 
 @pytest.mark.parametrize("name", TABLES)
