@@ -26,3 +26,7 @@ TRAIN.sine := --units 128
 TRAIN.path-integration := --units 128
 
 TRAIN.width := --gamma 4
+
+# Trials of other delays have other lengths, for which no common delay of the embedding can be chosen. The paper does not
+# say what it does; ten steps are the shortest delay of the task.
+COMPARE.delay := --delay 10

@@ -39,3 +39,5 @@ TRAIN.width := --gamma 4
 # On delayed discrimination the longest delay allowed may be chosen: at 30, operators have 150 rows and a pair takes more
 # than ten seconds.
 COMPARE := --max-delay 5
+# Trials of other delays have other lengths, for which no common one can be chosen.
+COMPARE.delay := --delay 5
