@@ -240,6 +240,20 @@ def test_every_factor_is_asked_for(scale):
     assert all("--model mup" in line and "--gamma 4" in line for line in widths)
 
 
+@pytest.mark.parametrize("scale", ["small", "paper"])
+def test_trials_of_several_lengths_have_one_embedding(scale, tmp_path):
+    """Delays make trials longer, so that no delay of the embedding can be chosen for all: the study gives one."""
+    nets = tmp_path / "nets"
+    train = ["train", "delayed-discrimination", "--units", 3, "--epochs", 1, "--steps-per-epoch", 1]
+    assert (
+        run_cli(*train, "--validation-trials", 4, "--vary", "delay_max=10,15", "--seeds", "0:2", "-o", nets).code == 0
+    )
+    line = next(line for line in planned(f"SCALE={scale}", "delay") if line.startswith("rnnkit compare "))
+    options = line.partition("--metric ")[2].partition(" --threads")[0].split()[1:]
+    words = ["compare", nets, "--within", "delay_max", "--metric", "dsa", *options, "-o", tmp_path / "d.csv"]
+    assert run_cli(*words, "--trials", 8).code == 0
+
+
 def test_a_part_of_it(tmp_path):
     assert sum(line.startswith("rnnkit train") for line in planned("l1-flipflop")) == 1
     assert sum(line.startswith("rnnkit train") for line in planned("l1")) == 2
