@@ -217,9 +217,9 @@ def carry(start: Array, transfer: Array) -> Array:
     """
     # What diverged is infinite: numpy would warn of it, and it is there to be seen.
     with np.errstate(all="ignore"), one_thread():
-        out: Array = transfer.swapaxes(-1, -2) @ start @ transfer
-        out = (out + out.swapaxes(-1, -2)) / 2
-    return out
+        carried = transfer.swapaxes(-1, -2) @ start @ transfer
+        symmetric: Array = (carried + carried.swapaxes(-1, -2)) / 2
+    return symmetric
 
 
 def _rising(keep: Sequence[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -229,9 +229,7 @@ def _rising(keep: Sequence[int]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return ends
 
 
-def _batches(
-    trials: Trials | Callable[[int], Trials], first: int, last: int
-) -> Iterator[tuple[int, int, Trials]]:
+def _batches(trials: Trials | Callable[[int], Trials], first: int, last: int) -> Iterator[tuple[int, int, Trials]]:
     """Yield runs of steps on one batch: its first step, one past its last, its trials."""
     if isinstance(trials, Trials):
         if last > first:
