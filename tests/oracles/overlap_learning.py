@@ -42,7 +42,9 @@ def masked_error(outputs, targets, mask):
     return (mask[..., None] * (outputs - targets) ** 2).sum() / (mask.sum() * targets.shape[-1])
 
 
-def train(vectors, layout, alpha, linear, batches, rate, relative=None, momentum=0.0, decay=0.0, offset=None, scale=1.0):
+def train(
+    vectors, layout, alpha, linear, batches, rate, relative=None, momentum=0.0, decay=0.0, offset=None, scale=1.0
+):
     """Overlaps (steps + 1, n, n), losses (steps,) and offsets of gradient descent by torch.optim's own rule.
 
     `batches` is a list of (inputs, targets, mask), one for each step.
@@ -75,7 +77,7 @@ def _overlaps(x):
 
 
 def gain(variance):
-    """<tanh'> of a Gaussian of this variance, by the trapezoid rule of the specification, as torch can differentiate."""
+    """<tanh'> of a Gaussian of this variance, by the trapezoid rule, as torch can differentiate."""
     xi = torch.arange(129, dtype=torch.float64) * 8.5 / 128
     weights = 2 * 8.5 / 128 * torch.exp(-(xi**2) / 2) / np.sqrt(2 * np.pi)
     weights[0], weights[-1] = weights[0] / 2, weights[-1] / 2
