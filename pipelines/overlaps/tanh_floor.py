@@ -28,7 +28,7 @@ Array = NDArray[np.float64]
 ALPHA = 0.2
 LAYOUT = Layout(inputs=1, rank=1, outputs=1)
 #: Overlaps of (m, u, v, z) at the start.
-START = np.array([[1.0, 0.2, 0.4, 0.2], [0.2, 1.2, 0.6, 0.3], [0.4, 0.6, 1.0, 0.1], [0.2, 0.3, 0.1, 1.0]])
+START = np.array([[0.7, 0.2, 0.4, 0.3], [0.2, 1.0, 0.8, 0.4], [0.4, 0.8, 1.2, 0.3], [0.3, 0.4, 0.3, 1.0]])
 #: Amplitude of the pulses and of the target.
 TASKS = {"weak": (0.3, 0.1), "standard": (1.0, 0.5), "strong": (2.0, 0.8)}
 

@@ -171,8 +171,8 @@ def follow(
     path[times == 0.0] = state
     if times[-1] > 0.0:
         with one_thread(), np.errstate(all="ignore"):
-            settings = {"rtol": tolerance, "atol": tolerance / 100}
-            found = solve_ivp(motion, (0.0, float(times[-1])), state, method="DOP853", t_eval=times, **settings)
+            span, absolute = (0.0, float(times[-1])), tolerance / 100
+            found = solve_ivp(motion, span, state, method="DOP853", t_eval=times, rtol=tolerance, atol=absolute)
         path[: found.y.shape[1]] = found.y.T
         evaluations, good = int(found.nfev), bool(found.success)
     transfers = path[:, : n * n].reshape(kept, n, n)

@@ -195,7 +195,9 @@ def memory(
 
 def _relative(apart: Separation, excursion: Separation) -> Separation:
     def ratio(x: Array, whole: Array) -> Array:
-        return np.divide(x, whole, out=np.full(np.shape(x), np.nan), where=np.asarray(whole) > 0)
+        share: Array = np.full(np.shape(x), np.nan)
+        np.divide(x, whole, out=share, where=np.asarray(whole) > 0)
+        return share
 
     return Separation(
         visible=ratio(apart.visible, excursion.visible),
