@@ -82,7 +82,7 @@ def test_frozen_and_unequal_vectors_conserve_what_is_said() -> None:
         path = flow(linear(layout), start[None], trials, np.linspace(0, 1, 5), relative=tuple(relative))
         kept = conserved(layout, path.overlaps[0], linear=True, relative=relative)
         drift = np.abs(kept.values - kept.values[0]).max(0)
-        assert drift[kept.holds].max() < 1e-8
+        assert drift[kept.holds].max() < 1e-7
         assert (drift[~kept.holds] > 1e-5).all()
         holding.append([name for name, holds in zip(kept.names, kept.holds, strict=True) if holds])
     every = [f"I{k}" for k in range(1, 8)]
@@ -108,10 +108,10 @@ def test_filter_in_continuous_time_is_the_limit_of_small_steps() -> None:
 
 def test_filter_found_is_the_one_asked_for() -> None:
     # Continuous time: s_vu = 1 - c, s_zm = a, s_zu s_vm = a s_vu.
-    last = follow(filter_slope(1.0, 0.2), floor.START, np.zeros(1), [400.0], np.ones(4)).overlaps[0, 0]
+    last = follow(filter_slope(1.0, 0.2), floor.START, np.zeros(1), [60.0], np.ones(4)).overlaps[0, 0]
     assert (last[3, 0], last[3, 1] * last[2, 0], last[2, 1]) == pytest.approx((1.0, 0.8, 0.8), abs=1e-5)
     # In steps of alpha: s_vu = (e^(-c alpha) - 1 + alpha) / alpha.
-    stepped = descend(linear(ONE), floor.START[None], filter_trials(1, False), DescentRule(rate=0.1), (20000,))
+    stepped = descend(linear(ONE), floor.START[None], filter_trials(1, False), DescentRule(rate=0.1), (6000,))
     assert stepped.overlaps[0, 0, 2, 1] == pytest.approx((np.exp(-0.04) - 0.8) / 0.2, abs=1e-5)
 
 
@@ -194,18 +194,18 @@ def test_connection_carries_the_unseen_as_the_flow_does(
     assert found.status == "ok"
     assert np.abs(path[-1] - path[0])[~ONE.visible(model.linear)].max() > 0.05
     assert np.abs(found.overlaps - path).max() < 1e-4
-    assert np.abs(found.overlaps[-1] - path[-1]).max() < max(found.error, 1e-9)
+    assert np.abs(found.overlaps[-1] - path[-1]).max() < max(3 * found.error, 1e-7)
 
 
 def test_retraced_path_leaves_nothing_and_a_loop_does() -> None:
     visible = ONE.visible(True)
-    turn = np.linspace(0, 2 * np.pi, 81)[:, None, None]
+    turn = np.linspace(0, 2 * np.pi, 41)[:, None, None]
     across, along = np.zeros((4, 4)), np.zeros((4, 4))
     across[3, 0] = across[0, 3] = along[2, 1] = along[1, 2] = 0.3
     there = floor.START + across * np.sin(turn)
     loop = there + along * (1 - np.cos(turn))
     retraced, around = (transport(ONE, floor.START, path, True) for path in (there, loop))
-    assert np.abs(retraced.overlaps[-1] - floor.START).max() < 1e-7
+    assert np.abs(retraced.overlaps[-1] - floor.START).max() < 1e-5
     assert np.abs(around.overlaps[-1] - floor.START)[~visible].max() > 1e-3
     half = slice(None, None, -1)
     back = transport(ONE, floor.START, loop[half], True)
