@@ -204,11 +204,11 @@ def test_retraced_path_leaves_nothing_and_a_loop_does() -> None:
     across[3, 0] = across[0, 3] = along[2, 1] = along[1, 2] = 0.3
     there = floor.START + across * np.sin(turn)
     loop = there + along * (1 - np.cos(turn))
-    retraced, around = (transport(ONE, floor.START, path, True) for path in (there, loop))
+    retraced, around = (transport(ONE, floor.START, path, True, tolerance=1e-7) for path in (there, loop))
     assert np.abs(retraced.overlaps[-1] - floor.START).max() < 1e-5
     assert np.abs(around.overlaps[-1] - floor.START)[~visible].max() > 1e-3
     half = slice(None, None, -1)
-    back = transport(ONE, floor.START, loop[half], True)
+    back = transport(ONE, floor.START, loop[half], True, tolerance=1e-7)
     # To leading order the holonomy is the area's, with its sign.
     forth, reverse = (held.overlaps[-1] - floor.START for held in (around, back))
     assert np.abs(forth + reverse).max() < 0.3 * np.abs(forth).max()
