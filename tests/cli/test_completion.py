@@ -18,7 +18,7 @@ from rnnkit.metrics import METRICS, SOLVERS
 from rnnkit.models.initialisation import INITIALISATIONS
 from rnnkit.plots import KINDS
 from rnnkit.tasks import PRESETS, task_names
-from rnnkit.training.settings import SCHEDULES
+from rnnkit.training.settings import DTYPES, OPTIMIZERS, SCHEDULES
 from tests.conftest import run_cli
 
 
@@ -61,6 +61,8 @@ def test_the_list_of_metrics_is_that_of_the_metrics():
         ("rnnkit train schur/copy -t l", ["lags="]),
         ("rnnkit train --init ", ["default", *INITIALISATIONS]),
         ("rnnkit train --schedule ", list(SCHEDULES)),
+        ("rnnkit train --optimizer ", list(OPTIMIZERS)),
+        ("rnnkit train --dtype ", list(DTYPES)),
         ("rnnkit export ckpts --to ", ["torch", "npz", "mat"]),
         ("rnnkit info ckpts --format c", ["csv"]),
         ("rnnkit rollout ck", []),
