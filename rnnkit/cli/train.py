@@ -9,69 +9,13 @@ import typer
 
 from rnnkit.cli import completion
 from rnnkit.cli.command import provenance
+from rnnkit.cli.configuration import from_config, read_config
 from rnnkit.cli.options import Device, TaskParameters, Threads, parse_parameters
 from rnnkit.cli.talk import progress, talk
-from rnnkit.errors import FileError, InputError
+from rnnkit.errors import InputError
 
 NAME = "train"
 EXAMPLE = "rnnkit train flipflop -t bits=3 --units 64 --seeds 0:8 -o ckpts"
-
-_CONFIG_PARAMETERS = "rnnkit.config.parameters"
-_CONFIG_PHASES = "rnnkit.config.phases"
-
-
-def _read_config(context: typer.Context, path: Path | None) -> Path | None:
-    """Take a configuration file's settings as defaults: the command line wins."""
-    if path is None:
-        return None
-    import tomllib
-
-    try:
-        held = tomllib.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise FileError(str(path), "no such file", "check the name") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise FileError(
-            str(path), f"is no readable TOML file: {error.strerror if isinstance(error, OSError) else error}", "mend it"
-        ) from error
-    options = {str(option.name): option for option in context.command.params}
-    known = options.keys() - {"config", "quiet", "verbose", "debug", "help"}
-    defaults: dict[str, Any] = {}
-    for key, value in held.items():
-        name = {"t": "parameters", "o": "out"}.get(key, key.replace("-", "_"))
-        if name not in known:
-            from rnnkit.errors import unknown_name
-
-            raise unknown_name(f"{path}: '{key}'", key, {*known - {"parameters"}, "t"}, "setting")
-        if isinstance(value, dict):
-            value = _pairs(value)
-        repeated = getattr(options[name], "multiple", False)
-        # As text, so that the command line's own rules hold: 3.5 units are refused, not cut to 3.
-        defaults[name] = [_text(v) for v in _listed(value)] if repeated else _text(value)
-    # Task parameters are merged one by one, so they do not pass as a default of -t or --phase.
-    context.meta[_CONFIG_PARAMETERS] = defaults.pop("parameters", [])
-    context.meta[_CONFIG_PHASES] = defaults.pop("phase", [])
-    context.default_map = {**(context.default_map or {}), **defaults}
-    return path
-
-
-def _pairs(table: dict[str, Any]) -> list[str]:
-    """Write a table as KEY=VALUE texts; one of tables, `[phase.A]`, as NAME:KEY=VALUE."""
-    pairs = []
-    for key, value in table.items():
-        inner = _pairs(value) if isinstance(value, dict) else None
-        pairs += [f"{key}={_text(value)}"] if inner is None else [f"{key}:{pair}" for pair in inner]
-    return pairs
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return ",".join(_text(item) for item in value) if isinstance(value, list) else str(value)
 
 
 def _option(*names: str, help: str, panel: str | None = None, **more: Any) -> Any:
@@ -108,7 +52,7 @@ def run(
             "--config",
             metavar="FILE.toml",
             help="Settings by the same names; the command line wins.",
-            callback=_read_config,
+            callback=read_config,
             is_eager=True,
         ),
     ] = None,
@@ -356,7 +300,7 @@ def run(
 ) -> int:
     """Train an ensemble: one network per seed, all in one batch, each stopped on its own account."""
     given = dict(locals())
-    chosen = parse_parameters(context.meta.get(_CONFIG_PARAMETERS)) | parse_parameters(parameters)
+    chosen = parse_parameters(from_config(context, "parameters")) | parse_parameters(parameters)
     if resume and overwrite:
         raise InputError("--resume", "goes on with what --overwrite would delete", "give one of them")
     from rnnkit.interop.loading import load_all
@@ -364,7 +308,7 @@ def run(
     from rnnkit.training.plans import MODEL_KEYS, SETTING_KEYS, parse_seeds, parse_vary, plan_networks
 
     settings = {key: given[key] for key in (*MODEL_KEYS, *SETTING_KEYS) if given[key] is not None}
-    names, changes = parse_protocol(protocol), parse_phases(context.meta.get(_CONFIG_PHASES, []))
+    names, changes = parse_protocol(protocol), parse_phases(from_config(context, "phase"))
     for name, own in parse_phases(phase or []).items():
         changes[name] = changes.get(name, {}) | own
     drawn = parse_seeds(seeds), parse_vary(vary or [])

@@ -122,9 +122,19 @@ class _Killed(Exception):
     pass
 
 
-@pytest.mark.parametrize("kill_at", [2, 3, 4, 5])
-def test_a_run_cut_in_any_phase_and_resumed_is_the_uninterrupted_one(tmp_path: Path, kill_at: int) -> None:
-    settings = QUICK | {"dtype": "float64", "snapshot_steps": 2, "schedule": "plateau"}
+@pytest.mark.parametrize(
+    ("kill_at", "more"),
+    [
+        (2, {}),
+        (3, {}),
+        (4, {"optimizer": "sgd", "momentum": 0.9, "fixed_trials": True}),
+        (5, {"freeze": "input.weight:1"}),
+    ],
+)
+def test_a_run_cut_in_any_phase_and_resumed_is_the_uninterrupted_one(
+    tmp_path: Path, kill_at: int, more: dict[str, object]
+) -> None:
+    settings = QUICK | {"dtype": "float64", "snapshot_steps": 2, "schedule": "plateau"} | more
     plans = plan_networks(
         "flipflop", TASK, settings, [0, 1], {"lr": ["1e-3", "1e-2"]}, protocol=["A", "B"], phases={"B": CHANGES["B"]}
     )
