@@ -130,7 +130,9 @@ class _Group:
         done = list(pool.map(lambda chunk: chunk.run(state.epoch), self.chunks))
         accuracy = [one.accuracy for one in done if one.accuracy is not None]
         self.taken = [
-            [(step, weights[k].clone()) for step, weights in one.snapshots] for one in done for k in range(len(one.loss))
+            [(step, weights[k].clone()) for step, weights in one.snapshots]
+            for one in done
+            for k in range(len(one.loss))
         ]
         return ChunkEpoch(
             torch.cat([one.loss for one in done]),
