@@ -144,6 +144,7 @@ def test_the_list_of_commands_is_in_groups():
 #: Numbers whose range depends on others, or that may be any.
 ANY = {
     ("plot", "dims"): "2 or 3",
+    ("train", "momentum"): "0 to below 1",
     ("train", "rank"): "1 to the units",
     ("memory-demand", "tolerance"): "from 0 to below 1",
 }
