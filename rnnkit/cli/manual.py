@@ -28,7 +28,7 @@ class Files:
 
 MANUAL: dict[str, Files] = {
     "train": Files(
-        "nothing, or a TOML file with --config",
+        "nothing; a TOML file with --config, checkpoints with --start",
         "a folder with a checkpoint for each network, training.parquet, and snapshots where asked for",
         "done, but a network diverged",
     ),

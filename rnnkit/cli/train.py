@@ -9,65 +9,20 @@ import typer
 
 from rnnkit.cli import completion
 from rnnkit.cli.command import provenance
+from rnnkit.cli.configuration import from_config, read_config
 from rnnkit.cli.options import Device, TaskParameters, Threads, parse_parameters
 from rnnkit.cli.talk import progress, talk
-from rnnkit.errors import FileError, InputError
+from rnnkit.errors import InputError
 
 NAME = "train"
 EXAMPLE = "rnnkit train flipflop -t bits=3 --units 64 --seeds 0:8 -o ckpts"
-
-_CONFIG_PARAMETERS = "rnnkit.config.parameters"
-
-
-def _read_config(context: typer.Context, path: Path | None) -> Path | None:
-    """Take a configuration file's settings as defaults: the command line wins."""
-    if path is None:
-        return None
-    import tomllib
-
-    try:
-        held = tomllib.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise FileError(str(path), "no such file", "check the name") from error
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise FileError(
-            str(path), f"is no readable TOML file: {error.strerror if isinstance(error, OSError) else error}", "mend it"
-        ) from error
-    options = {str(option.name): option for option in context.command.params}
-    known = options.keys() - {"config", "quiet", "verbose", "debug", "help"}
-    defaults: dict[str, Any] = {}
-    for key, value in held.items():
-        name = {"t": "parameters", "o": "out"}.get(key, key.replace("-", "_"))
-        if name not in known:
-            from rnnkit.errors import unknown_name
-
-            raise unknown_name(f"{path}: '{key}'", key, {*known - {"parameters"}, "t"}, "setting")
-        if isinstance(value, dict):
-            value = [f"{k}={_text(v)}" for k, v in value.items()]
-        repeated = getattr(options[name], "multiple", False)
-        # As text, so that the command line's own rules hold: 3.5 units are refused, not cut to 3.
-        defaults[name] = [_text(v) for v in _listed(value)] if repeated else _text(value)
-    # Task parameters are merged one by one, so they do not pass as a default of -t.
-    context.meta[_CONFIG_PARAMETERS] = defaults.pop("parameters", [])
-    context.default_map = {**(context.default_map or {}), **defaults}
-    return path
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return ",".join(_text(item) for item in value) if isinstance(value, list) else str(value)
 
 
 def _option(*names: str, help: str, panel: str | None = None, **more: Any) -> Any:
     return typer.Option(*names, help=help, show_default=False, rich_help_panel=panel, **more)
 
 
-_MODEL, _TRAINING, _PENALTIES = "Model", "Training", "Penalties"
+_MODEL, _TRAINING, _PENALTIES, _PHASES = "Model", "Training", "Penalties", "Starts and phases"
 
 
 def run(
@@ -97,7 +52,7 @@ def run(
             "--config",
             metavar="FILE.toml",
             help="Settings by the same names; the command line wins.",
-            callback=_read_config,
+            callback=read_config,
             is_eager=True,
         ),
     ] = None,
@@ -175,16 +130,90 @@ def run(
     gain: Annotated[
         float | None, _option("--gain", help="Gain of gaussian and mup initial weights, 0 or more.", panel=_MODEL)
     ] = None,
+    start: Annotated[
+        list[str] | None,
+        _option(
+            "--start",
+            metavar="CKPT",
+            help="Train on from saved networks: a file, folder or pattern; may be repeated.",
+            panel=_PHASES,
+        ),
+    ] = None,
+    protocol: Annotated[
+        str | None,
+        _option(
+            "--protocol",
+            metavar="A,B,...",
+            help="Train on phases one after the other, all epochs each.",
+            panel=_PHASES,
+        ),
+    ] = None,
+    phase: Annotated[
+        list[str] | None,
+        _option(
+            "--phase",
+            metavar="NAME:KEY=VALUE",
+            help="Task parameter of a phase; may be repeated.",
+            panel=_PHASES,
+        ),
+    ] = None,
+    optimizer: Annotated[
+        str | None,
+        _option(
+            "--optimizer",
+            metavar="NAME",
+            help="adam (default), or sgd: gradient descent, in lowrank at N times the rate.",
+            autocompletion=completion.choices("adam", "sgd"),
+            panel=_TRAINING,
+        ),
+    ] = None,
     lr: Annotated[
-        float | None, _option("--lr", help="Adam's learning rate, above 0 (default: the task's).", panel=_TRAINING)
+        float | None,
+        _option("--lr", help="Learning rate, above 0 (default: the task's, which is for adam).", panel=_TRAINING),
+    ] = None,
+    momentum: Annotated[
+        float | None,
+        _option("--momentum", metavar="M", help="Of sgd, 0 to below 1 (default 0).", panel=_TRAINING),
+    ] = None,
+    dtype: Annotated[
+        str | None,
+        _option(
+            "--dtype",
+            metavar="NAME",
+            help="float32 (default) or float64: what is computed and saved in.",
+            autocompletion=completion.choices("float32", "float64"),
+            panel=_TRAINING,
+        ),
     ] = None,
     batch: Annotated[
         int | None,
         _option("--batch", metavar="B", help="Trials per step, 1 or more (default: the task's).", panel=_TRAINING),
     ] = None,
+    fixed_trials: Annotated[
+        bool | None,
+        _option(
+            "--fixed-trials/--fresh-trials",
+            help="One batch of trials for all steps, or fresh ones for each (default).",
+            panel=_TRAINING,
+        ),
+    ] = None,
+    freeze: Annotated[
+        str | None,
+        _option(
+            "--freeze",
+            metavar="TENSOR[:K],...",
+            help="Leave tensors as they are, or their loading vector K, from 0.",
+            panel=_TRAINING,
+        ),
+    ] = None,
     epochs: Annotated[
         int | None,
-        _option("--epochs", metavar="E", help="Most epochs, 1 or more (default: the task's).", panel=_TRAINING),
+        _option(
+            "--epochs",
+            metavar="E",
+            help="Most epochs, or those of a phase, 1 or more (default: the task's).",
+            panel=_TRAINING,
+        ),
     ] = None,
     steps_per_epoch: Annotated[
         int | None,
@@ -241,6 +270,15 @@ def run(
             panel=_TRAINING,
         ),
     ] = None,
+    snapshot_steps: Annotated[
+        int | None,
+        _option(
+            "--snapshot-steps",
+            metavar="K",
+            help="Keep the weights every K optimiser steps, 1 or more; 0 for never (default).",
+            panel=_TRAINING,
+        ),
+    ] = None,
     l1: Annotated[
         float | None, _option("--l1", help="Penalty on |W|_1 of the recurrent weights, 0 or more.", panel=_PENALTIES)
     ] = None,
@@ -262,21 +300,30 @@ def run(
 ) -> int:
     """Train an ensemble: one network per seed, all in one batch, each stopped on its own account."""
     given = dict(locals())
-    chosen = parse_parameters(context.meta.get(_CONFIG_PARAMETERS)) | parse_parameters(parameters)
+    chosen = parse_parameters(from_config(context, "parameters")) | parse_parameters(parameters)
     if resume and overwrite:
         raise InputError("--resume", "goes on with what --overwrite would delete", "give one of them")
+    from rnnkit.interop.loading import load_all
+    from rnnkit.training.phases import parse_phases, parse_protocol
     from rnnkit.training.plans import MODEL_KEYS, SETTING_KEYS, parse_seeds, parse_vary, plan_networks
 
     settings = {key: given[key] for key in (*MODEL_KEYS, *SETTING_KEYS) if given[key] is not None}
-    plans = plan_networks(task, chosen, settings, parse_seeds(seeds), parse_vary(vary or []))
+    names, changes = parse_protocol(protocol), parse_phases(from_config(context, "phase"))
+    for name, own in parse_phases(phase or []).items():
+        changes[name] = changes.get(name, {}) | own
+    drawn = parse_seeds(seeds), parse_vary(vary or [])
+    begun = load_all(start) if start else None
+    starts = begun.checkpoints if begun else ()
+    plans = plan_networks(task, chosen, settings, *drawn, protocol=names, phases=changes, starts=starts)
     from rnnkit.devices import choose_device, set_threads
     from rnnkit.stages.train import train_into
     from rnnkit.training.folder import TrainingFolder
     from rnnkit.training.loop import EpochReport
 
     where, count = choose_device(device), set_threads(threads)
-    ran = provenance(task=task, parameters=chosen, seeds=seeds, vary=vary or [], **settings)
-    ran = ran.with_inputs([config] if config else [])
+    phased = {"protocol": protocol, "phase": changes} if names else {}
+    ran = provenance(task=task, parameters=chosen, seeds=seeds, vary=vary or [], **settings, **phased)
+    ran = ran.with_inputs([*([config] if config else []), *(begun.paths if begun else ())])
     talk.resumable = True  # from here on: with nothing begun, --resume begins
     folder = TrainingFolder(out, plans, ran, resume, overwrite)
     if folder.complete:

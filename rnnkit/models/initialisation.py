@@ -64,13 +64,11 @@ def _draw_cayley(units: int, generator: np.random.Generator) -> Drawn:
     turn, spread = _uniform(units, (2, units, units), generator)
     real, imaginary = real_blocks(np.linalg.eigvals(spread).astype(np.complex128))
     skew = ((turn - turn.T) / 2)[np.tril_indices(units, -1)]
-    # W from the numbers as they are stored, so that it is the one that training starts from.
-    held = {name: value.astype(np.float32) for name, value in zip(CAYLEY_TENSORS, (skew, real, imaginary), strict=True)}
-    formed = form_cayley({name: torch.from_numpy(value[None]) for name, value in held.items()})
-    return {**held, "recurrent.weight": formed.matrix[0].numpy()}
+    return dict(zip(CAYLEY_TENSORS, (skew, real, imaginary), strict=True))
 
 
-#: Initialisations that draw a square recurrent matrix as a whole; the rest of the network follows `uniform`.
+#: Initialisations that draw a square recurrent matrix as a whole, or what it is made of; the rest of the network
+#: follows `uniform`.
 _SQUARE: dict[str, Callable[[int, np.random.Generator], Drawn]] = {
     "orthogonal": _draw_orthogonal,
     "normal": _draw_normal,
@@ -97,8 +95,8 @@ def check_initialisation(architecture: Architecture, kind: str, gain: float) -> 
 
 
 def draw_weights(
-    architecture: Architecture, kind: str, gain: float, generator: np.random.Generator
-) -> dict[str, NDArray[np.float32]]:
+    architecture: Architecture, kind: str, gain: float, generator: np.random.Generator, dtype: str = "float32"
+) -> dict[str, NDArray[Any]]:
     """Draw the trained tensors of one network (all but `initial_state`, which stays zero).
 
     Parameters
@@ -115,6 +113,9 @@ def draw_weights(
         as `uniform` (all three: paper "schur", section 3).
     gain : float
     generator : numpy.random.Generator
+        Draws in float64, whatever the type.
+    dtype : str
+        What the numbers are rounded to: `float32` or `float64`.
 
     Examples
     --------
@@ -125,10 +126,14 @@ def draw_weights(
     """
     check_initialisation(architecture, kind, gain)
     n, inputs = architecture.units, max(architecture.inputs, 1)
-    weights: dict[str, NDArray[np.float32]] = {}
+    weights: dict[str, NDArray[Any]] = {}
     if kind in _SQUARE:
         with one_thread():
-            weights |= {name: value.astype(np.float32) for name, value in _SQUARE[kind](n, generator).items()}
+            weights |= {name: value.astype(dtype) for name, value in _SQUARE[kind](n, generator).items()}
+            if kind == "cayley":
+                # W from the numbers as they are stored, so that it is the one that training starts from.
+                formed = form_cayley({name: torch.from_numpy(weights[name][None]) for name in CAYLEY_TENSORS})
+                weights["recurrent.weight"] = formed.matrix[0].numpy().astype(dtype)
     for name, shape in architecture.shapes().items():
         if name == "initial_state" or name in weights:
             continue
@@ -144,5 +149,5 @@ def draw_weights(
                 value *= {"recurrent.weight": gain * math.sqrt(n), "input.weight": 1 / math.sqrt(inputs)}.get(name, 1.0)
             elif name == "recurrent.left":
                 value *= gain
-        weights[name] = value.astype(np.float32)
+        weights[name] = value.astype(dtype)
     return weights

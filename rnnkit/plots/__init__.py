@@ -132,7 +132,8 @@ def draw(name: str, tables: Mapping[str, pa.Table], settings: Settings | None = 
     Examples
     --------
     >>> from rnnkit.tables import build
-    >>> rows = [{"network": "a", "epoch": k, "val_loss": 1 / k, "lr": 1, "seconds": 1, "status": "ok"} for k in (1, 2)]
+    >>> held = {"network": "a", "phase": 1, "lr": 1, "seconds": 1, "status": "ok"}
+    >>> rows = [held | {"epoch": k, "val_loss": 1 / k} for k in (1, 2)]
     >>> draw("training", {"training": build("training", rows)}).figure.axes[0].get_yscale()
     'log'
     """

@@ -13,7 +13,8 @@ TRAINING = Schema(
     ("network", "epoch"),
     (
         NETWORK,
-        Column("epoch", "int64", "epochs", "counts from 1"),
+        Column("epoch", "int64", "epochs", "counts from 1, on through the phases of a protocol"),
+        Column("phase", "int64", "", "of the protocol, counts from 1; 1 without one", optional=True),
         Column(
             "loss",
             "float64",

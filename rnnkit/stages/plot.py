@@ -44,7 +44,8 @@ def plot(kind: str, tables: Sequence[tuple[str, pa.Table]], settings: Settings |
     Examples
     --------
     >>> from rnnkit.tables import build
-    >>> rows = [{"network": "a", "epoch": k, "val_loss": 1 / k, "lr": 1, "seconds": 1, "status": "ok"} for k in (1, 2)]
+    >>> held = {"network": "a", "phase": 1, "lr": 1, "seconds": 1, "status": "ok"}
+    >>> rows = [held | {"epoch": k, "val_loss": 1 / k} for k in (1, 2)]
     >>> figure = plot("training", [("training", build("training", rows))]).figure
     >>> figure.axes[0].get_ylabel()
     'validation loss (squared target units)'

@@ -12,8 +12,9 @@ from rnnkit.checkpoints import Checkpoint
 from rnnkit.provenance import Provenance
 from rnnkit.tables import build
 from rnnkit.training.folder import TrainingFolder, to_checkpoint
-from rnnkit.training.loop import EpochReport, GroupState, train_group
+from rnnkit.training.loop import EpochReport, train_group
 from rnnkit.training.settings import NetworkPlan, group_plans
+from rnnkit.training.states import GroupState
 
 __all__ = ["Trained", "train", "train_into"]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,11 +23,11 @@ def trained_shapes(architecture: Architecture) -> dict[str, tuple[int, ...]]:
     return {name: shape for name, shape in architecture.shapes().items() if name not in derived}
 
 
-def pack(architecture: Architecture, networks: Sequence[dict[str, NDArray[np.float32]]]) -> Tensor:
-    """Return (networks, parameters) float32 from one dictionary of arrays per network."""
+def pack(architecture: Architecture, networks: Sequence[Mapping[str, NDArray[Any]]], dtype: str = "float32") -> Tensor:
+    """Return (networks, parameters) of a type from one dictionary of arrays per network."""
     names = trained_shapes(architecture)
     rows = [np.concatenate([network[name].ravel() for name in names]) for network in networks]
-    return torch.from_numpy(np.stack(rows).astype(np.float32))
+    return torch.from_numpy(np.stack(rows).astype(dtype))
 
 
 def unpack(architecture: Architecture, flat: Tensor) -> Weights:
@@ -40,7 +41,7 @@ def unpack(architecture: Architecture, flat: Tensor) -> Weights:
     return weights
 
 
-def unpack_whole(architecture: Architecture, flat: Tensor) -> dict[str, NDArray[np.float32]]:
+def unpack_whole(architecture: Architecture, flat: Tensor) -> dict[str, NDArray[Any]]:
     """Return copies by name of (networks, parameters), each (networks, ...), what follows from others included.
 
     Examples

@@ -28,18 +28,21 @@ from rnnkit.errors import FileError, InputError
 from rnnkit.provenance import Provenance
 from rnnkit.tables import build, open_writer, read, table_metadata
 from rnnkit.tasks import task_parameters
-from rnnkit.training.loop import GroupState, Record, TrainedNetwork
 from rnnkit.training.settings import NetworkPlan, group_plans
+from rnnkit.training.states import GroupState, Record, TrainedNetwork
 
 __all__ = ["TrainingFolder", "to_checkpoint"]
 
 _STATE_SECONDS = 10.0
-_NUMBERS = ("epoch", "loss", "val_loss", "accuracy", "grad_norm", "lr", "seconds")
+_NUMBERS = ("epoch", "phase", "loss", "val_loss", "accuracy", "grad_norm", "lr", "seconds")
 
 
 def to_checkpoint(trained: TrainedNetwork, provenance: Provenance) -> Checkpoint:
     """Return the checkpoint of a network that has stopped."""
     plan = trained.plan
+    training = plan.to_json() | {"epochs_trained": trained.epochs, "crossing_epoch": trained.crossing_epoch}
+    if plan.protocol:
+        training["protocol"] = _phases_trained(trained, training["protocol"])
     return Checkpoint(
         name=plan.name,
         architecture=plan.architecture,
@@ -47,12 +50,31 @@ def to_checkpoint(trained: TrainedNetwork, provenance: Provenance) -> Checkpoint
         initial=dict(trained.initial),
         task=plan.task.name,
         task_parameters=task_parameters(plan.task),
-        training=plan.to_json() | {"epochs_trained": trained.epochs, "crossing_epoch": trained.crossing_epoch},
+        training=training,
         seed=plan.seed,
         losses=trained.losses,
         status=trained.status,
         provenance=provenance.to_json(),
     )
+
+
+def _phases_trained(trained: TrainedNetwork, phases: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the phases that began, each with its first and last step and its final loss.
+
+    Steps count as those of snapshots: a phase leads from the weights after `first_step` updates to those after
+    `last_step`. Of a network that diverged the last phase ends where its weights are from.
+    """
+    s = trained.plan.settings
+    done = trained.epochs - (trained.status == "diverged")
+    ends = [
+        {
+            "first_step": k * s.epochs * s.steps_per_epoch,
+            "last_step": min((k + 1) * s.epochs, done) * s.steps_per_epoch,
+            "loss": loss,
+        }
+        for k, loss in enumerate(trained.phase_losses)
+    ]
+    return [phase | end for phase, end in zip(phases, ends, strict=False)]
 
 
 def _plan_digest(plans: Sequence[NetworkPlan]) -> str:
@@ -264,7 +286,7 @@ _STATUSES = ("training", "converged", "budget", "diverged")
 
 def _row(arrays: dict[str, np.ndarray[Any, Any]], names: Sequence[str], k: int) -> dict[str, Any]:
     row: dict[str, Any] = {name: float(arrays[f"rows.{name}"][k]) for name in _NUMBERS}
-    row["epoch"] = int(row["epoch"])
+    row["epoch"], row["phase"] = int(row["epoch"]), int(row["phase"])
     row["network"] = names[int(arrays["rows.network"][k])]
     row["status"] = _STATUSES[int(arrays["rows.status"][k])]
     return row

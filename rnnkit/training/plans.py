@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from rnnkit.architectures import FAMILIES, Architecture
+from rnnkit.checkpoints import Checkpoint
 from rnnkit.errors import InputError, unknown_name
 from rnnkit.models.initialisation import check_initialisation, default_initialisation
-from rnnkit.tasks import PRESETS, make_task, task_class
+from rnnkit.tasks import PRESETS, Task, make_task, task_class
 from rnnkit.tasks.parameters import describe
-from rnnkit.training.settings import NetworkPlan, Settings
+from rnnkit.training.frozen import frozen_entries
+from rnnkit.training.phases import make_phases
+from rnnkit.training.settings import SAVED, NetworkPlan, Settings
+from rnnkit.training.starts import start_architecture, start_type
 
 __all__ = ["MODEL_KEYS", "SETTING_KEYS", "network_name", "parse_seeds", "parse_vary", "plan_networks"]
 
-_TYPES: dict[str, type] = {"int": int, "float": float, "str": str, "float | None": float}
+_TYPES: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool, "float | None": float}
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 #: Names that set the architecture, with their types.
@@ -31,6 +35,9 @@ MODEL_KEYS: dict[str, type] = {
     "bias": bool,
     "recurrent": str,
 }
+#: Settings that a task has defaults for.
+_PRESET_KEYS = ("lr", "batch", "epochs", "steps_per_epoch", "schedule", "stop_loss", "patience")
+
 #: Names that set the training, with their types.
 SETTING_KEYS: dict[str, type] = {f.name: _TYPES[str(f.type)] for f in fields(Settings)}
 
@@ -68,7 +75,8 @@ def parse_seeds(text: str) -> list[int]:
 def _convert(key: str, value: Any, kind: type) -> Any:
     if kind is bool and not isinstance(value, bool):
         if str(value).lower() not in _TRUTH:
-            raise InputError(f"--{key}", f"'{value}' is no true or false", "give true or false")
+            option = f"--{key.replace('_', '-')}"
+            raise InputError(option, f"'{value}' is no true or false", "give true or false")
         return _TRUTH[str(value).lower()]
     try:
         return kind(value)
@@ -98,8 +106,13 @@ def parse_vary(texts: Sequence[str]) -> dict[str, list[str]]:
     return vary
 
 
-def network_name(task: str, model: str, units: int, varied: Mapping[str, str], seed: int) -> str:
+def network_name(
+    task: str, model: str, units: int, varied: Mapping[str, str], seed: int, start: str | None = None
+) -> str:
     """Return the file stem of a network, the varied settings before the seed (model and units have their place).
+
+    `start` is the name of the network it starts from. What is not trained may name columns, `recurrent.left:0`: a
+    colon means something in file names on some systems, and becomes a dot.
 
     Examples
     --------
@@ -107,42 +120,23 @@ def network_name(task: str, model: str, units: int, varied: Mapping[str, str], s
     'flipflop-vanilla-n64-gamma0.3-s0'
     """
     settings = [f"{key}{value}" for key, value in varied.items() if key not in ("model", "units")]
-    return "-".join([task, model, f"n{units}", *settings, f"s{seed}"])
+    begun = [] if start is None else [start]
+    return "-".join([task, model, f"n{units}", *begun, *settings, f"s{seed}"]).replace(":", ".")
 
 
-def _fitting(preset: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a preset's settings, without its initialisation where another kind of network is asked for."""
+def _fitting(preset: Mapping[str, Any], given: Mapping[str, Any], start: Checkpoint | None) -> dict[str, Any]:
+    """Return a preset's settings, without its initialisation where another kind of network is asked for.
+
+    A saved network brings all that is the model's.
+    """
+    if start is not None:
+        return {key: value for key, value in preset.items() if key not in (*MODEL_KEYS, "init", "gain")}
     other = str(given.get("model", preset["model"])) != preset["model"] or given.get("recurrent", "dense") != "dense"
     return {key: value for key, value in preset.items() if key != "init" or not other}
 
 
-def _one(
-    task_name: str,
-    parameters: Mapping[str, Any],
-    settings: Mapping[str, Any],
-    varied: Mapping[str, str],
-    seed: int,
-) -> NetworkPlan:
-    """Build one network's plan; what is not set comes from the task's preset and the family's defaults."""
-    known_parameters = {p.name for p in describe(task_class(task_name))}
-    named = PRESETS.get(task_name)
-    parameters = dict(parameters)
-    values: dict[str, Any] = {key: value for key, value in settings.items() if value is not None}
-    for key, value in varied.items():
-        if key in known_parameters:
-            parameters[key] = value
-        elif key in MODEL_KEYS or key in SETTING_KEYS:
-            values[key] = value
-        else:
-            raise unknown_name("--vary", key, {*known_parameters, *MODEL_KEYS, *SETTING_KEYS}, "setting")
-    task = make_task(task_name, parameters)
-    kinds = MODEL_KEYS | SETTING_KEYS
-    for key in values:
-        if key not in kinds:
-            raise unknown_name("settings", key, kinds, "setting")
-    if named is not None:
-        values = _fitting(named.settings, values) | values
-    given = {key: _convert(key, value, kinds[key]) for key, value in values.items()}
+def _architecture(given: Mapping[str, Any], task: Task) -> Architecture:
+    """Build the architecture; what is not set comes from the family's and the task's defaults."""
     family = given.get("model", "vanilla")
     if family not in FAMILIES:
         raise unknown_name("--model", family, FAMILIES, "model family")
@@ -151,9 +145,8 @@ def _one(
         if key in given and key != spec.rate_name:
             has = f"its leak is --{spec.rate_name}" if spec.rate_name else "it has no leak"
             raise InputError(f"--{key}", f"does not fit the '{family}' family", has)
-    preset = task.preset
-    default_rate = preset.tau if family == "mup" else spec.default_rate
-    architecture = Architecture(
+    default_rate = task.preset.tau if family == "mup" else spec.default_rate
+    return Architecture(
         family=family,
         units=given.get("units", 128),
         inputs=task.inputs,
@@ -165,25 +158,71 @@ def _one(
         bias=given.get("bias", True),
         recurrent=given.get("recurrent", "dense"),
     )
-    own_init = default_initialisation(family, architecture.recurrent)
-    if given.get("init") == "default":
-        given["init"] = own_init
-    defaults: dict[str, Any] = {
-        "lr": preset.lr,
-        "batch": preset.batch,
-        "epochs": preset.epochs,
-        "steps_per_epoch": preset.steps_per_epoch,
-        "schedule": preset.schedule,
-        "stop_loss": preset.stop_loss,
-        "patience": preset.patience,
-        "init": own_init,
-    }
+
+
+def _settings(given: Mapping[str, Any], task: Task, architecture: Architecture, start: Checkpoint | None) -> Settings:
+    """Build the training settings; what is not set comes from the task's preset and the family's defaults."""
+    preset = task.preset
     if "restart" in given and given.get("schedule", preset.schedule) != "cosine":
         raise InputError("--restart", "is the period of the cosine schedule", "add --schedule cosine")
-    chosen = Settings(**(defaults | {key: given[key] for key in given if key in SETTING_KEYS}))
-    check_initialisation(architecture, chosen.init, chosen.gain)
-    name = network_name(task.name, family, architecture.units, varied, seed)
-    return NetworkPlan(name, seed, task, architecture, chosen)
+    chosen: dict[str, Any] = {key: getattr(preset, key) for key in _PRESET_KEYS}
+    chosen |= {key: given[key] for key in given if key in SETTING_KEYS}
+    if start is not None:
+        for key in ("init", "gain"):
+            if key in given:
+                what = f"draws weights, and '{start.name}' has weights"
+                raise InputError(f"--{key}", what, "leave it out, or --start")
+        return Settings(**({"dtype": start_type(start)} | chosen | {"init": SAVED}))
+    own_init = default_initialisation(architecture.family, architecture.recurrent)
+    if chosen.get("init", "default") == "default":
+        chosen["init"] = own_init
+    settings = Settings(**chosen)
+    check_initialisation(architecture, settings.init, settings.gain)
+    return settings
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What is asked for of all networks alike: as :func:`plan_networks` takes it."""
+
+    task: str
+    parameters: Mapping[str, Any]
+    settings: Mapping[str, Any]
+    protocol: Sequence[str]
+    phases: Mapping[str, Mapping[str, Any]]
+
+
+def _one(request: _Request, varied: Mapping[str, str], seed: int, start: Checkpoint | None) -> NetworkPlan:
+    """Build one network's plan."""
+    known_parameters = {p.name for p in describe(task_class(request.task))}
+    parameters = dict(request.parameters)
+    values: dict[str, Any] = {key: value for key, value in request.settings.items() if value is not None}
+    for key, value in varied.items():
+        if key in known_parameters:
+            parameters[key] = value
+        elif key in MODEL_KEYS or key in SETTING_KEYS:
+            values[key] = value
+        else:
+            raise unknown_name("--vary", key, {*known_parameters, *MODEL_KEYS, *SETTING_KEYS}, "setting")
+    task = make_task(request.task, parameters)
+    phases = make_phases(request.task, parameters, request.protocol, request.phases)
+    task = phases[-1].task if phases else task
+    kinds = MODEL_KEYS | SETTING_KEYS
+    for key in values:
+        if key not in kinds:
+            raise unknown_name("settings", key, kinds, "setting")
+    named = PRESETS.get(request.task)
+    preset = {} if named is None else _fitting(named.settings, values, start)
+    given = {key: _convert(key, value, kinds[key]) for key, value in (preset | values).items()}
+    if start is None:
+        architecture = _architecture(given, task)
+    else:
+        architecture = start_architecture(start, {key: given[key] for key in given if key in MODEL_KEYS}, task)
+    settings = _settings(given, task, architecture, start)
+    frozen_entries(architecture, settings.freeze)  # refuses what the network does not have
+    begun = None if start is None else start.name
+    name = network_name(task.name, architecture.family, architecture.units, varied, seed, begun)
+    return NetworkPlan(name, seed, task, architecture, settings, phases, start)
 
 
 def plan_networks(
@@ -192,8 +231,12 @@ def plan_networks(
     settings: Mapping[str, Any],
     seeds: Sequence[int],
     vary: Mapping[str, Sequence[str]] | None = None,
+    *,
+    protocol: Sequence[str] = (),
+    phases: Mapping[str, Mapping[str, Any]] | None = None,
+    starts: Sequence[Checkpoint] = (),
 ) -> list[NetworkPlan]:
-    """Return one plan per combination of varied settings and seed.
+    """Return one plan per combination of varied settings, network to start from and seed.
 
     Parameters
     ----------
@@ -206,6 +249,12 @@ def plan_networks(
     seeds : sequence of int
     vary : dict of lists of text, optional
         The grid: any task parameter or setting; goes before what `parameters` and `settings` say.
+    protocol : sequence of str
+        Names of phases, trained one after the other (:func:`rnnkit.training.phases.make_phases`).
+    phases : dict of dict, by name
+        Task parameters that are a phase's own; they go before all others.
+    starts : sequence of Checkpoint
+        Networks whose weights to start from, each under a name of its own; seeds then draw trials only.
 
     Examples
     --------
@@ -214,8 +263,10 @@ def plan_networks(
     ['flipflop-vanilla-n16-gamma1-s0', 'flipflop-vanilla-n16-gamma1-s1']
     """
     vary = vary or {}
+    request = _Request(task, parameters, settings, protocol, phases or {})
+    begun: Sequence[Checkpoint | None] = starts or [None]
     plans = []
     for combination in itertools.product(*vary.values()):
         varied = dict(zip(vary, combination, strict=True))
-        plans += [_one(task, parameters, settings, varied, seed) for seed in seeds]
+        plans += [_one(request, varied, seed, start) for start in begun for seed in seeds]
     return plans

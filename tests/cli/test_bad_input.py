@@ -151,6 +151,7 @@ def desk(ensemble, tables, tmp_path, monkeypatch) -> Path:
     (bad / "unknown.toml").write_text("unitz = 3\n")
     (bad / "fraction.toml").write_text("units = 8.5\n")
     (bad / "task.toml").write_text("[t]\nbitz = 3\n")
+    (bad / "phase.toml").write_text('protocol = ["A", "B"]\n[phase.C]\nsteps = 5\n')
     (bad / "list.toml").write_text("lr = [1, 2]\n")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -318,6 +319,37 @@ CASES = [
     Case(f"{TRAIN} --init orthogonal --model lstm", "--init", "does not fit the 'lstm' family"),
     Case(f"{TRAIN} --init orthogonal --gain 2", "--gain", "use --init gaussian"),
     Case(f"{TRAIN} --vary bias=true,maybe", "--bias", "'maybe' is no true or false"),
+    Case(f"{TRAIN} --optimizer adm", "adm", "did you mean 'adam'"),
+    Case(f"{TRAIN} --momentum .9", "--momentum", "add --optimizer sgd"),
+    Case(f"{TRAIN} --optimizer sgd --momentum 1", "--momentum", "from 0 to below 1"),
+    Case(f"{TRAIN} --optimizer sgd --momentum nan", "--momentum", "from 0 to below 1"),
+    Case(f"{TRAIN} --optimizer sgd --epsilon .1", "--epsilon", "leave it out"),
+    Case(f"{TRAIN} --vary optimizer=adam,sgd --momentum .9", "--momentum", "add --optimizer sgd"),
+    Case(f"{TRAIN} --dtype float16", "float16", "did you mean 'float64'"),
+    Case(f"{TRAIN} --vary fixed-trials=maybe", "--fixed-trials", "give true or false"),
+    Case(f"{TRAIN} --freeze recurrent.weights", "recurrent.weights", "did you mean 'recurrent.weight'"),
+    Case(f"{TRAIN} --freeze input.weight:3", "'input.weight' has no vector 3", "from 0 to 2"),
+    Case(f"{TRAIN} --freeze readout.bias:0", "--freeze", "is one vector"),
+    Case(f"{TRAIN} --freeze input.weight:x", "--freeze", "for example"),
+    Case(f"{TRAIN} --snapshot-steps -1", "--snapshot-steps", "0 or more"),
+    Case(f"{TRAIN} --snapshot-steps 1 --snapshots 1", "--snapshot-steps", "in epochs or in steps"),
+    Case(f"{TRAIN} --protocol A,,B", "--protocol", "A,B,A"),
+    Case(f"{TRAIN} --phase A:bits=2", "--phase", "add --protocol"),
+    Case(f"{TRAIN} --protocol A,B --phase C:bits=2", "'C'", "known: A, B"),
+    Case(f"{TRAIN} --protocol A,B --phase B:bitz=2", "bitz", "did you mean 'bits'"),
+    Case(f"{TRAIN} --protocol A,B --phase B:bits=2", "'B' has 2 inputs, 'A' has 3", "one network"),
+    Case(f"{TRAIN} --protocol A,B --phase B:steps=6", "'B' has 6 steps, 'A' has 5", "length"),
+    Case(f"{TRAIN} --protocol A,B --phase bits=2", "'bits=2' is not NAME:KEY=VALUE", "for example"),
+    Case("train -o new --start missing.safetensors", "missing.safetensors", "no such file"),
+    Case("train -o new --start bad/cut.safetensors", "bad/cut.safetensors", "damaged"),
+    Case("train -o new --start empty", "empty", "holds no *.safetensors"),
+    Case("train -o new --start good.pt", "good.pt", "rnnkit import"),
+    Case("train -o new --start bad/nan.safetensors -t bits=2", "tensor 'recurrent.weight' holds NaN", "finite"),
+    Case("train -o new --start ckpts -t bits=3", "has 2 inputs", "-t"),
+    Case("train -o new --start ckpts -t bits=2 --units 9", "--units", "it comes from the file"),
+    Case("train -o new --start ckpts -t bits=2 --init gaussian", "--init", "leave it out, or --start"),
+    Case("train -o new --start ckpts -t bits=2 --vary gamma=1,2", "--gamma", "it comes from the file"),
+    Case(f"{TRAIN} --config bad/phase.toml", "'C'", "known: A, B"),
     Case(f"{TRAIN} --resume --overwrite", "--resume", "give one of them"),
     Case(f"{TRAIN} --device gpu", "'gpu'", "cpu"),
     Case(f"{TRAIN} --device cuda:99", "cuda:99"),

@@ -18,7 +18,7 @@ from rnnkit.metrics import METRICS, SOLVERS
 from rnnkit.models.initialisation import INITIALISATIONS
 from rnnkit.plots import KINDS
 from rnnkit.tasks import PRESETS, task_names
-from rnnkit.training.settings import SCHEDULES
+from rnnkit.training.settings import DTYPES, OPTIMIZERS, SCHEDULES
 from tests.conftest import run_cli
 
 
@@ -61,6 +61,8 @@ def test_the_list_of_metrics_is_that_of_the_metrics():
         ("rnnkit train schur/copy -t l", ["lags="]),
         ("rnnkit train --init ", ["default", *INITIALISATIONS]),
         ("rnnkit train --schedule ", list(SCHEDULES)),
+        ("rnnkit train --optimizer ", list(OPTIMIZERS)),
+        ("rnnkit train --dtype ", list(DTYPES)),
         ("rnnkit export ckpts --to ", ["torch", "npz", "mat"]),
         ("rnnkit info ckpts --format c", ["csv"]),
         ("rnnkit rollout ck", []),
@@ -142,6 +144,7 @@ def test_the_list_of_commands_is_in_groups():
 #: Numbers whose range depends on others, or that may be any.
 ANY = {
     ("plot", "dims"): "2 or 3",
+    ("train", "momentum"): "0 to below 1",
     ("train", "rank"): "1 to the units",
     ("memory-demand", "tolerance"): "from 0 to below 1",
 }

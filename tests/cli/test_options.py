@@ -225,11 +225,22 @@ EFFECTS: dict[tuple[str, str], Effect] = {
             ("l1", "", "--l1 0.1"),
             ("nuclear", "", "--nuclear 0.1"),
             ("penalty_on", "--l1 0.1", "--penalty-on all"),
+            ("optimizer", "--lr 0.01", "--optimizer sgd"),
+            ("momentum", "--optimizer sgd", "--momentum 0.9"),
+            ("dtype", "", "--dtype float64"),
+            ("fixed_trials", "", "--fixed-trials"),
+            ("freeze", "", "--freeze recurrent.weight:3"),
+            ("protocol", "", "--protocol A,A"),
+            ("phase", "--protocol A,B", "--phase A:probability=1"),
         ]
     },
     ("train", "stop_on"): Effect(AUXILIARY, f"{AUXILIARY} --stop-on all", training("loss")),
     ("train", "validation_trials"): Effect(TRAIN, f"{TRAIN} --validation-trials 9", training("val_loss"), networks),
     ("train", "snapshots"): Effect(TRAIN, f"{TRAIN} --snapshots 1", files, networks),
+    ("train", "snapshot_steps"): Effect(TRAIN, f"{TRAIN} --snapshot-steps 3", files, networks),
+    ("train", "start"): Effect(
+        f"{TRAIN} --seeds 0", f"{TRAIN} --seeds 0 --start ckpts/flipflop-vanilla-n8-s2.safetensors", networks
+    ),
     ("train", "device"): Effect(f"{TRAIN} --device cpu", f"{TRAIN} --device cuda:99", code),
     ("train", "threads"): Effect(f"{TRAIN} --threads 1", f"{TRAIN} --threads 2", lambda *_: object(), weights),
     ("rollout", "checkpoints"): Effect(ROLLOUT, f"{ROLLOUT} current", rows),

@@ -23,7 +23,7 @@ def training(count: int, epochs: int = 5) -> pa.Table:
             status = "diverged" if lost else "converged" if epoch == epochs else "training"
             loss = None if lost else (k + 1) / epoch
             rows.append({"network": name, "epoch": epoch, "val_loss": loss, "loss": loss, "lr": 0.1, "seconds": 1.0})
-            rows[-1]["status"] = status
+            rows[-1] |= {"status": status, "phase": 1}
     return build("training", rows)
 
 

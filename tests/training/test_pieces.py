@@ -7,8 +7,8 @@ import torch
 
 from rnnkit.errors import InputError
 from rnnkit.models.current import Current
-from rnnkit.training.adam import adam_step_
 from rnnkit.training.chunks import chunk_sizes
+from rnnkit.training.optimizers import adam_step_
 from rnnkit.training.penalties import add_penalty_gradients
 from rnnkit.training.plans import parse_seeds, parse_vary, plan_networks
 from rnnkit.training.schedules import cosine_factor, plateau_factor
