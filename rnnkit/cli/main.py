@@ -22,13 +22,16 @@ from rnnkit.cli import (
     import_,
     info,
     memory_demand,
+    overlaps,
     plot,
     report,
     rollout,
     sample,
+    sample_gram,
     schur_ablate,
     tasks,
     train,
+    twin,
 )
 from rnnkit.cli.command import ReaderGoneError, register
 from rnnkit.cli.talk import talk
@@ -52,7 +55,7 @@ app = typer.Typer(
 
 for module in (
     *(train, tasks, sample, info, import_, export, rollout, compare, degeneracy),
-    *(fixedpoints, schur_ablate, feature_learning, memory_demand, plot, report),
+    *(fixedpoints, schur_ablate, feature_learning, overlaps, twin, sample_gram, memory_demand, plot, report),
 ):
     register(app, module.run, module.NAME, module.EXAMPLE)
 

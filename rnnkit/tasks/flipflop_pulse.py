@@ -117,7 +117,7 @@ class FlipFlopPulse(Task):
             return np.ones(draws.shape, np.int64)
         # No gap beyond the trial matters, and none may overflow.
         steps = np.floor(np.log1p(-draws) / np.log1p(-1 / self.gap)) + 1
-        return np.minimum(steps, self.steps).astype(np.int64)
+        return np.asarray(np.minimum(steps, self.steps), np.int64)
 
     def _pulses(self, gaps: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return how many pulses have begun at each step, and how many steps ago the last one did."""
