@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from rnnkit.provenance import Provenance
     from rnnkit.stages.low_rank_networks import Gram
 
-__all__ = ["Alpha", "Network", "Nonlinearity", "OutFolder", "Overwrite", "Quasi", "Step", "open_gram", "write_networks"]
+__all__ = [
+    *("Alpha", "Network", "Nonlinearity", "OutFolder", "Overwrite", "Quasi", "Step"),
+    *("name_of", "open_gram", "write_networks"),
+]
 
 OutFolder = Annotated[
     Path, typer.Option("--out", "-o", metavar="DIR", help="Folder for the checkpoints.", show_default=False)
@@ -63,6 +66,12 @@ def open_gram(path: Path, network: str | None, step: int | None) -> Gram:
     piped = str(path) == "-"
     table = read_rows(sys.stdin.buffer if piped else path)
     return gram_of_table(table, "standard input" if piped else str(path), network, step)
+
+
+def name_of(gram: Gram, path: Path, step: int | None) -> str:
+    """Return what networks made from a table are called: its network, or the file, and the step if it was chosen."""
+    stem = "gram" if str(path) == "-" else path.stem
+    return (gram.network or stem) + (f"-step{step}" if step is not None else "")
 
 
 def write_networks(

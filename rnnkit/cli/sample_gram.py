@@ -9,7 +9,18 @@ import typer
 
 from rnnkit.cli.command import provenance
 from rnnkit.cli.completion import choices, tasks
-from rnnkit.cli.grams import Alpha, Network, Nonlinearity, OutFolder, Overwrite, Quasi, Step, open_gram, write_networks
+from rnnkit.cli.grams import (
+    Alpha,
+    Network,
+    Nonlinearity,
+    OutFolder,
+    Overwrite,
+    Quasi,
+    Step,
+    name_of,
+    open_gram,
+    write_networks,
+)
 from rnnkit.cli.options import TaskParameters, named, parse_parameters
 from rnnkit.cli.scale import parse_counts
 from rnnkit.errors import InputError, unknown_name
@@ -65,7 +76,7 @@ def run(
     """Draw low-rank networks whose loading vectors have exactly the overlaps asked for.
 
     The overlaps of a table, or those of a start. Networks are called NAME-nUNITS-sSEED, after the table's network, the
-    file or the start.
+    file or the start; a --step is added to the name.
     """
     chosen = parse_parameters(parameters)
     if (overlaps is None) == (start is None):
@@ -73,12 +84,8 @@ def run(
     sizes = {"--inputs": inputs, "--rank": rank, "--outputs": outputs}
     if given := [option for option, value in sizes.items() if value is not None and start is None]:
         raise InputError(given[0], "is of a start", "leave it out: the table has its vectors")
-    if start is None and overlaps is not None:
-        label = overlaps.stem if str(overlaps) != "-" else "gram"
-    else:
-        label = str(start)
-        if network is not None or step is not None:
-            raise InputError("--network, --step", "choose from a table", "add --overlaps FILE")
+    if start is not None and (network is not None or step is not None):
+        raise InputError("--network, --step", "choose from a table", "add --overlaps FILE")
     if chosen and task is None:
         raise InputError("-t", "sets parameters of no task", "add --task TASK")
     if nonlinearity not in (None, "tanh", "identity"):
@@ -91,21 +98,20 @@ def run(
     from rnnkit.training.plans import parse_seeds
 
     drawn, counts = parse_seeds(seeds), parse_counts("--units", units)
-    settled = {} if task is None else task_parameters(make_task(task, chosen))
-    name = None if task is None else make_task(task, chosen).name
+    done = None if task is None else make_task(task, chosen)
     constants = Constants(
         alpha=0.2 if alpha is None else alpha,
         nonlinearity=nonlinearity or "tanh",
-        task=name,
-        task_parameters=settled,
+        task=None if done is None else done.name,
+        task_parameters={} if done is None else task_parameters(done),
     )
     if overlaps is not None:
         gram = open_gram(overlaps, network, step)
-        label = gram.network or label
-        made = list(sample_gram(gram, counts, drawn, constants, name=label, quasi=quasi))
+        name = name_of(gram, overlaps, step)
+        made = list(sample_gram(gram, counts, drawn, constants, name=name, quasi=quasi))
     else:
         layout = Layout(inputs=1 if inputs is None else inputs, rank=rank or 1, outputs=outputs or 1)
-        made = list(sample_gram((label, layout), counts, drawn, constants, name=label, quasi=quasi))
+        made = list(sample_gram((str(start), layout), counts, drawn, constants, name=str(start), quasi=quasi))
     for one in made:
         if one.task is not None:
             TaskChoice().of(one)

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rnnkit.cli.command import provenance
-from rnnkit.cli.grams import Alpha, Network, Nonlinearity, OutFolder, Overwrite, Quasi, Step, open_gram, write_networks
+from rnnkit.cli.grams import (
+    Alpha,
+    Network,
+    Nonlinearity,
+    OutFolder,
+    Overwrite,
+    Quasi,
+    Step,
+    name_of,
+    open_gram,
+    write_networks,
+)
 from rnnkit.cli.options import Seed, named
 from rnnkit.errors import InputError, unknown_name
 
@@ -49,7 +60,7 @@ def run(
     copies: Annotated[int, typer.Option("--copies", min=1, metavar="K", help="Twins of each network, 1 or more.")] = 1,
     spread: Annotated[
         float,
-        typer.Option("--spread", help="How far the unseen overlaps move, above 0: 1 is by a factor of e at most."),
+        typer.Option("--spread", help="How far the unseen overlaps move, above 0: by a factor of up to e^spread."),
     ] = 1.0,
     units: Annotated[
         int | None,
@@ -87,8 +98,7 @@ def run(
     if overlaps is not None:
         constants = Constants(alpha=0.2 if alpha is None else alpha, nonlinearity=nonlinearity or "tanh")
         gram = open_gram(overlaps, network, step)
-        stem = overlaps.stem if str(overlaps) != "-" else "gram"
-        sources = [(gram, constants, units or 200, gram.network or stem, {})]
+        sources = [(gram, constants, units or 200, name_of(gram, overlaps, step), {})]
         ran = ran.with_inputs(named([overlaps]))
     else:
         loaded = load_all(checkpoints or [])

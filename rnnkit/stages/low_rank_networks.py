@@ -167,6 +167,8 @@ def _chosen(rows: list[dict[str, Any]], where: str, column: str, wanted: Any) ->
     """Return the rows of one network, step or rank, and which it is."""
     held = list(dict.fromkeys(row.get(column) for row in rows))
     if wanted is not None:
+        if held == [None]:
+            raise InputError(f"--{column}", f"{where} has no column '{column}'", "leave it out")
         if wanted not in held:
             raise unknown_name(f"--{column}", str(wanted), [str(one) for one in held], column)
         return [row for row in rows if row.get(column) == wanted], wanted

@@ -23,7 +23,7 @@ from rnnkit.tables import arrow_schema
 __all__ = ["overlaps", "trained_steps", "weights_of"]
 
 #: Bytes of the snapshots, in double precision, that are worked on together.
-_BLOCK_BYTES = 1 << 25
+_BLOCK_BYTES = 1 << 23
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -200,7 +201,7 @@ def test_a_history_is_the_networks_that_it_holds(family, tmp_path: Path, monkeyp
     save_history(file, np.arange(5) * 10, {name: np.stack([n.weights[name] for n in snapshots]) for name in names}, "n")
     # Blocks of one snapshot, and all in one.
     for size in (1, 1 << 30):
-        monkeypatch.setattr("rnnkit.stages.overlaps._BLOCK_BYTES", size)
+        monkeypatch.setattr(sys.modules["rnnkit.stages.overlaps"], "_BLOCK_BYTES", size)
         tables = list(overlaps([snapshots[-1]], ranks, histories=[open_history(file)]))
         assert len(tables) == (5 if size == 1 else 1)
         rows = pa.concat_tables(tables).to_pylist()
