@@ -105,16 +105,17 @@ def _usage(error: Any) -> str:
     return f"{where}: {what.rstrip('.')} (see {_command()} --help)"
 
 
-#: Options that take all files up to the next option, as `import FILE... --initial FILE...` reads.
-_GREEDY = ("--initial", "--activity")
+#: Options that take all files up to the next option, as `import FILE... --initial FILE...` reads, by their command.
+_GREEDY = {"import": "--initial", "compare": "--activity"}
 
 
 def _spread_greedy(words: list[str]) -> list[str]:
     """Repeat an option of many files before each of them."""
+    greedy = _GREEDY.get(next((word for word in words if not word.startswith("-")), ""))
     spread: list[str] = []
     taking: str | None = None
     for word in words:
-        if word in _GREEDY:
+        if word == greedy:
             taking = word
         elif word.startswith("-") and word != "-":
             taking = None

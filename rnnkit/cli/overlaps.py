@@ -83,17 +83,8 @@ def run(
     outputs = {"--out": out, "--truncations": truncations}
     check_apart(outputs, {})
     ranks, chosen = _ranks(rank), parse_parameters(parameters)
-    ran_over = task or chosen or inputs is not None or trials is not None or ood
-    if truncations is None and ran_over:
-        raise InputError(
-            "--task, -t, --inputs, --trials, --ood", "are of the table of truncations", "--truncations FILE"
-        )
-    if history and (initial or truncations is not None):
-        raise InputError("--history", "has every snapshot, from the first", "leave out --initial and --truncations")
-    if inputs is not None and (ood or task or chosen or trials is not None):
-        raise InputError("--inputs", "replaces the task's trials", "leave out --task, -t, --trials and --ood")
-    if truncations is not None and not ranks:
-        raise InputError("--truncations", "needs ranks to truncate to", "add --rank R")
+    sampled = task is not None or bool(chosen) or trials is not None or ood
+    _check_together(bool(ranks), history, initial, truncations, sampled, inputs)
     from rnnkit.devices import choose_device, set_threads
     from rnnkit.history import history_beside, open_history
     from rnnkit.interop import load_all
@@ -143,6 +134,21 @@ def run(
 
         code = write_table("overlaps", counted(), target, bool(out or form), ran)
     return max(code, write_table("truncations", rows, aside, True, ran)) if aside[0] is not None else code
+
+
+def _check_together(
+    ranks: bool, history: bool, initial: bool, truncations: Path | None, sampled: bool, inputs: Path | None
+) -> None:
+    """Raise InputError for options that do not go together."""
+    if truncations is None and (sampled or inputs is not None):
+        options = "--task, -t, --inputs, --trials, --ood"
+        raise InputError(options, "are of the table of truncations", "add --truncations FILE")
+    if history and (initial or truncations is not None):
+        raise InputError("--history", "has every snapshot, from the first", "leave out --initial and --truncations")
+    if inputs is not None and sampled:
+        raise InputError("--inputs", "replaces the task's trials", "leave out --task, -t, --trials and --ood")
+    if truncations is not None and not ranks:
+        raise InputError("--truncations", "needs ranks to truncate to", "add --rank R")
 
 
 def _ranks(text: str | None) -> list[int]:

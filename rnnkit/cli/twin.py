@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,6 +26,7 @@ from rnnkit.errors import InputError, unknown_name
 
 if TYPE_CHECKING:
     from rnnkit.checkpoints import Checkpoint
+    from rnnkit.stages.low_rank_networks import Gram
 
 NAME = "twin"
 EXAMPLE = "rnnkit twin ckpts --copies 4 --spread 1 -o twins"
@@ -95,15 +96,15 @@ def run(
     )  # fmt: skip
     made: list[Checkpoint] = []
     told: dict[str, str] = {}
+    sources: list[tuple[Gram, Constants, int, str, dict[str, Any]]] = []
     if overlaps is not None:
         constants = Constants(alpha=0.2 if alpha is None else alpha, nonlinearity=nonlinearity or "tanh")
         gram = open_gram(overlaps, network, step)
-        sources = [(gram, constants, units or 200, name_of(gram, overlaps, step), {})]
+        sources.append((gram, constants, units or 200, name_of(gram, overlaps, step), {}))
         ran = ran.with_inputs(named([overlaps]))
     else:
         loaded = load_all(checkpoints or [])
         ran = ran.with_inputs(loaded.paths)
-        sources = []
         for path, parent in zip(loaded.paths, loaded.checkpoints, strict=True):
             gram, constants = gram_of_network(parent, rank, initial)
             grown = {"parent": {"name": parent.name, "sha256": file_digest(path)}}

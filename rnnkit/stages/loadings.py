@@ -22,8 +22,6 @@ __all__ = ["Loadings", "layout_of", "loadings", "recurrent_factors", "sees_linea
 Floats = NDArray[np.float64]
 Stacked = Mapping[str, NDArray[Any]]
 
-_BOUNDED = {"tanh": np.arctanh, "identity": np.asarray, "relu": np.asarray}
-
 
 @dataclass(frozen=True)
 class Loadings:
@@ -187,7 +185,7 @@ def _double(value: NDArray[Any]) -> Floats:
 
 def _initial(architecture: Architecture, state: Floats) -> Floats:
     """Return the state before the first step: of `vanilla`, whose h is phi of it, the pre-activation."""
-    if architecture.family != "vanilla":
-        return state
+    if architecture.family != "vanilla" or architecture.nonlinearity != "tanh":
+        return state  # a relu of a state that it made is that state
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.asarray(_BOUNDED[architecture.nonlinearity](state))
+        return np.asarray(np.arctanh(state))

@@ -44,8 +44,8 @@ def trained_steps(network: Checkpoint) -> int:
     >>> trained_steps(Checkpoint("a", shape, {}, training={"epochs_trained": 3, "steps_per_epoch": 10}))
     30
     """
-    counts = (network.training.get("epochs_trained"), network.training.get("steps_per_epoch"))
-    return counts[0] * counts[1] if all(isinstance(count, int) for count in counts) else 0
+    epochs, each = network.training.get("epochs_trained"), network.training.get("steps_per_epoch")
+    return epochs * each if isinstance(epochs, int) and isinstance(each, int) else 0
 
 
 def weights_of(network: Checkpoint, initial: bool) -> tuple[int, dict[str, NDArray[Any]]]:

@@ -152,7 +152,7 @@ def _compare(
     runs = {run.index: run for run in run_networks(copies, inputs, device)}
     whole = _scored(task, trials, runs[0])
     for k, rank in enumerate(ranks, 1):
-        row = {"share_of_norm": float(found.share(rank))}
+        row: dict[str, Any] = {"share_of_norm": float(found.share(rank))}
         if found.ambiguous(rank):
             yield row | {"status": "degenerate_singular_values"}
             continue
