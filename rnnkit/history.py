@@ -105,45 +105,51 @@ def open_history(path: Path) -> History:
     ...     [(steps.tolist(), held["recurrent.bias"].tolist()) for steps, held in open_history(file).blocks(2)]
     [([0, 5], [[0.0, 1.0], [2.0, 3.0]]), ([10], [[4.0, 5.0]])]
     """
-    text = _note(path)
+    if not path.is_file():
+        raise FileError(str(path), "no such file", "train with --snapshots K, or leave out --history")
     try:
         with path.open("rb") as handle:
-            places = _places(handle)
+            text, places = _header(handle, path.stat().st_size)
             if check_metadata(path, text, lambda blank: _digest(handle, places, blank)).get("kind") != "history":
                 raise FileError(str(path), "holds one network, not snapshots", "give the .history.safetensors file")
             steps = _rows(handle, places["step"], 0, places["step"].shape[0])
-    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
+    except (OSError, ValueError, KeyError, TypeError, IndexError, AttributeError, RecursionError) as error:
         if isinstance(error, FileError):
             raise
-        raise FileError(str(path), f"is damaged: {error!r}", "copy it again") from error
+        raise FileError(str(path), f"is damaged or no safetensors file: {error!r}", "copy it again") from error
     names = tuple(sorted(set(places) - {"step"}))
     return History(path, steps, names, {name: places[name] for name in names})
 
 
-def _note(path: Path) -> str:
-    """Return the metadata of a safetensors file whose header is sound."""
-    from safetensors import SafetensorError, safe_open
+def _header(handle: BinaryIO, size: int) -> tuple[str, dict[str, _Place]]:
+    """Read the metadata, and each tensor's type, shape and place: 8 bytes of length, then JSON, then the tensors.
 
-    if not path.is_file():
-        raise FileError(str(path), "no such file", "train with --snapshots K, or leave out --history")
-    try:
-        with safe_open(path, framework="np") as handle:
-            return str((handle.metadata() or {}).get("rnnkit", ""))
-    except (SafetensorError, OSError, ValueError) as error:
-        raise FileError(str(path), f"is damaged or no safetensors file: {error}", "copy it again") from error
+    The safetensors library would map the file, and count all of it as this process's memory.
 
-
-def _places(handle: BinaryIO) -> dict[str, _Place]:
-    """Read the header: 8 bytes of its length, then JSON with each tensor's type, shape and place."""
+    Raises
+    ------
+    ValueError, KeyError, TypeError, AttributeError
+        When this is no sound header of a file of `size` bytes.
+    """
     length = int.from_bytes(handle.read(8), "little")
+    if not 2 <= length <= size - 8:
+        raise ValueError(f"a header of {length} bytes in a file of {size}")
     header = json.loads(handle.read(length))
+    text = header.pop("__metadata__")["rnnkit"]
     found = {}
     for name, entry in header.items():
-        if name == "__metadata__":
-            continue
         first, last = entry["data_offsets"]
-        found[name] = _Place(_TYPES[entry["dtype"]], tuple(entry["shape"]), 8 + length + first, last - first)
-    return found
+        place = _Place(_TYPES[entry["dtype"]], tuple(entry["shape"]), 8 + length + first, last - first)
+        whole = math.prod(place.shape) * place.dtype.itemsize
+        if (
+            not place.shape
+            or min(place.shape) < 0
+            or place.size != whole
+            or not 0 <= first <= last <= size - 8 - length
+        ):
+            raise ValueError(f"tensor '{name}' has no place in it")
+        found[name] = place
+    return text, found
 
 
 def _digest(handle: BinaryIO, places: dict[str, _Place], blank: str) -> str:

@@ -1,5 +1,7 @@
 """Snapshots read a few at a time are those read at once, and damage is found as there."""
 
+import struct
+
 import numpy as np
 import pytest
 
@@ -61,6 +63,27 @@ def test_a_file_cut_off_is_found(file, share):
     file.write_bytes(data[: int(share * len(data))])
     with pytest.raises(FileError, match="damaged"):
         open_history(file)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"[]",
+        b"{}",
+        b'{"__metadata__": 1}',
+        b'{"__metadata__": {"rnnkit": "{}"}, "a": 1}',
+        b'{"__metadata__": {"rnnkit": "{}"}, "a": {"dtype": "F8", "shape": [1], "data_offsets": [0, 1]}}',
+        b'{"__metadata__": {"rnnkit": "{}"}, "a": {"dtype": "F32", "shape": [9], "data_offsets": [0, 36]}}',
+        b'{"__metadata__": {"rnnkit": "{}"}, "a": {"dtype": "F32", "shape": [-1], "data_offsets": [0, -4]}}',
+        b"[" * 100_000,
+    ],
+)
+def test_headers_of_other_files(tmp_path, header):
+    path = tmp_path / "a.history.safetensors"
+    for length in (len(header), 2**62, 0):
+        path.write_bytes(struct.pack("<Q", length) + header + bytes(8))
+        with pytest.raises(FileError, match="damaged"):
+            open_history(path)
 
 
 def test_a_missing_file_says_how_to_get_one(tmp_path):

@@ -38,7 +38,7 @@ Step = Annotated[
 Alpha = Annotated[
     float | None,
     typer.Option(
-        "--alpha", help="Share of the state a step replaces: above 0, at most 1; 0.2 by default.", show_default=False
+        "--alpha", help="Share of the state a step replaces: above 0, at most 1 (0.2 by default).", show_default=False
     ),
 ]
 Nonlinearity = Annotated[

@@ -52,12 +52,15 @@ def run(
             autocompletion=choices("independent", "random"),
         ),
     ] = None,
-    inputs: Annotated[int | None, typer.Option(min=0, help="Of --start: input vectors; 1.", show_default=False)] = None,
+    inputs: Annotated[
+        int | None, typer.Option(min=0, help="Of --start: input vectors, 0 or more (1 by default).", show_default=False)
+    ] = None,
     rank: Annotated[
-        int | None, typer.Option(min=1, help="Of --start: rank, 1 or more; 1 by default.", show_default=False)
+        int | None, typer.Option(min=1, help="Of --start: rank, 1 or more (1 by default).", show_default=False)
     ] = None,
     outputs: Annotated[
-        int | None, typer.Option(min=1, help="Of --start: output vectors, 1 or more; 1 by default.", show_default=False)
+        int | None,
+        typer.Option(min=1, help="Of --start: output vectors, 1 or more (1 by default).", show_default=False),
     ] = None,
     units: Annotated[str, typer.Option("--units", metavar="N,...", help="Numbers of units, each 1 or more.")] = "200",
     seeds: Annotated[
@@ -81,19 +84,18 @@ def run(
     chosen = parse_parameters(parameters)
     if (overlaps is None) == (start is None):
         raise InputError("--overlaps, --start", "one of them says which overlaps", "give one of the two")
-    sizes = {"--inputs": inputs, "--rank": rank, "--outputs": outputs}
-    if given := [option for option, value in sizes.items() if value is not None and start is None]:
-        raise InputError(given[0], "is of a start", "leave it out: the table has its vectors")
+    sizes = {"inputs": inputs, "rank": rank, "outputs": outputs}
+    if given := [name for name, size in sizes.items() if size is not None and start is None]:
+        raise InputError(f"--{given[0]}", "is of a start", "leave it out: the table has its vectors")
     if start is not None and (network is not None or step is not None):
         raise InputError("--network, --step", "choose from a table", "add --overlaps FILE")
     if chosen and task is None:
         raise InputError("-t", "sets parameters of no task", "add --task TASK")
     if nonlinearity not in (None, "tanh", "identity"):
         raise unknown_name("--nonlinearity", str(nonlinearity), ("tanh", "identity"), "nonlinearity")
-    from rnnkit.numerics.loading_vectors import Layout
     from rnnkit.stages.evaluation import TaskChoice
     from rnnkit.stages.low_rank_networks import Constants
-    from rnnkit.stages.sample_gram import sample_gram
+    from rnnkit.stages.sample_gram import Start, sample_gram
     from rnnkit.tasks import make_task, task_parameters
     from rnnkit.training.plans import parse_seeds
 
@@ -110,8 +112,8 @@ def run(
         name = name_of(gram, overlaps, step)
         made = list(sample_gram(gram, counts, drawn, constants, name=name, quasi=quasi))
     else:
-        layout = Layout(inputs=1 if inputs is None else inputs, rank=rank or 1, outputs=outputs or 1)
-        made = list(sample_gram((str(start), layout), counts, drawn, constants, name=str(start), quasi=quasi))
+        chosen_start = Start(name=str(start), **{name: size for name, size in sizes.items() if size is not None})
+        made = list(sample_gram(chosen_start, counts, drawn, constants, name=str(start), quasi=quasi))
     for one in made:
         if one.task is not None:
             TaskChoice().of(one)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +16,32 @@ from rnnkit.numerics.threads import one_thread
 from rnnkit.random_streams import stream
 from rnnkit.stages.low_rank_networks import Constants, Gram, network_of
 
-__all__ = ["STARTS", "sample_gram", "start_gram"]
+__all__ = ["STARTS", "Start", "sample_gram", "start_gram"]
 
 #: Overlaps to start from: of independent unit vectors, or of vectors at random angles.
 STARTS = ("independent", "random")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Start:
+    """Overlaps to start from, by name, and how many vectors there are.
+
+    Attributes
+    ----------
+    name : str
+        One of :data:`STARTS`.
+    inputs, rank, outputs : int
+    """
+
+    name: str
+    inputs: int = 1
+    rank: int = 1
+    outputs: int = 1
+
+    @property
+    def layout(self) -> Layout:
+        """Its vectors."""
+        return Layout(inputs=self.inputs, rank=self.rank, outputs=self.outputs)
 
 
 def start_gram(start: str, layout: Layout, seed: int) -> NDArray[np.float64]:
@@ -48,7 +71,7 @@ def start_gram(start: str, layout: Layout, seed: int) -> NDArray[np.float64]:
 
 
 def sample_gram(
-    source: Gram | tuple[str, Layout],
+    source: Gram | Start,
     units: Sequence[int],
     seeds: Sequence[int],
     constants: Constants,
@@ -60,7 +83,7 @@ def sample_gram(
 
     Parameters
     ----------
-    source : Gram, or name of a start and Layout
+    source : Gram or Start
     units, seeds : sequence of int
         Networks are called `NAME-nUNITS-sSEED`.
     constants : Constants
@@ -75,8 +98,7 @@ def sample_gram(
 
     Examples
     --------
-    >>> layout = Layout(inputs=1, rank=1, outputs=1)
-    >>> (net,) = sample_gram(("independent", layout), [50], [3], Constants(), name="start")
+    >>> (net,) = sample_gram(Start(name="independent"), [50], [3], Constants(), name="start")
     >>> net.name, net.status, bool(abs(net.weights["input.weight"].T @ net.weights["recurrent.left"]).max() < 1e-12)
     ('start-n50-s3', 'imported', True)
     """
@@ -86,8 +108,7 @@ def sample_gram(
         if count < 1:
             raise InputError("--units", f"{count} is not a number of units", "give 1 or more")
         for seed in seeds:
-            layout = source.layout if isinstance(source, Gram) else source[1]
-            gram = source.values if isinstance(source, Gram) else start_gram(*source, seed)
+            gram = source.values if isinstance(source, Gram) else start_gram(source.name, source.layout, seed)
             with one_thread():
                 vectors = sample_vectors(gram, count, stream(seed, "weights"), quasi)
-            yield network_of(f"{name}-n{count}-s{seed}", layout, vectors, constants, seed)
+            yield network_of(f"{name}-n{count}-s{seed}", source.layout, vectors, constants, seed)

@@ -180,15 +180,17 @@ def _slopes(step: Callable[..., torch.Tensor], x: torch.Tensor, inputs: torch.Te
 
 
 def _held(name: str) -> dict[str, NDArray[np.float64]]:
-    path = EXTERNAL / "continuous_time" / f"{name}.pt"
-    return {key: value.astype(np.float64) for key, value in read_tensors(path).items()}
+    """The tensors of a file, and its input and readout vectors: scaled as they are stored, in single precision."""
+    held = read_tensors(EXTERNAL / "continuous_time" / f"{name}.pt")
+    held |= {"input": held["si"][:, None] * held["wi"], "readout": (held["wo"] * held["so"]).T}
+    return {key: value.astype(np.float64) for key, value in held.items()}
 
 
 @pytest.mark.parametrize(("name", "rank"), [("rdm_lr_fig2", 1), ("romo_rank2_500", 2)])
 def test_overlaps_of_low_rank_networks_are_a_direct_calculation(name: str, rank: int) -> None:
     held = _held(name)
     assert held["m"].shape[1] == rank
-    columns = [held["si"][:, None] * held["wi"], held["m"].T, held["n"].T, (held["wo"] * held["so"]).T]
+    columns = [held["input"], held["m"].T, held["n"].T, held["readout"]]
     if held["h0"].any():
         columns.insert(1, held["h0"][None])
     vectors = np.concatenate(columns).T
@@ -205,7 +207,7 @@ def test_truncations_of_a_full_rank_network_are_a_direct_calculation() -> None:
     units = len(held["wrec"])
     network = import_network(EXTERNAL / "continuous_time" / "mante_fr_fig1.pt", alpha=0.2)
     left, singular, right = np.linalg.svd(held["wrec"])
-    inner, z = held["si"][:, None] * held["wi"], (held["wo"] * held["so"]).T * units
+    inner, z = held["input"], held["readout"] * units
     rows = {(row["rank"], row["left"], row["right"]): row for row in next(overlaps([network], [1, 2, 3])).to_pylist()}
     for rank in (1, 2, 3):
         size = np.sqrt(units * singular[:rank])
@@ -238,9 +240,9 @@ def _outputs(
 ) -> NDArray[np.float64]:
     state, found = np.tile(held["h0"], (len(inputs), 1)), []
     for t in range(inputs.shape[1]):
-        drive = np.tanh(state) @ weights.T + inputs[:, t] @ (held["si"][:, None] * held["wi"])
+        drive = np.tanh(state) @ weights.T + inputs[:, t] @ held["input"]
         state = state + 0.2 * (-state + drive)
-        found.append(np.tanh(state) @ (held["wo"] * held["so"]))
+        found.append(np.tanh(state) @ (held["readout"].T))
     return np.stack(found, 1)
 
 

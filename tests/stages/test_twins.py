@@ -11,7 +11,7 @@ from rnnkit.models.ensembles import run_networks
 from rnnkit.numerics.loading_vectors import Layout
 from rnnkit.stages import overlaps, sample_gram, summary, twins
 from rnnkit.stages.low_rank_networks import Constants, Gram, gram_of_table
-from rnnkit.stages.sample_gram import start_gram
+from rnnkit.stages.sample_gram import Start, start_gram
 from rnnkit.stages.twins import gram_of_network
 from rnnkit.tasks import make_task, task_parameters
 
@@ -149,14 +149,14 @@ def test_starts():
     assert (np.diagonal(first) == 1).all()
     assert np.linalg.eigvalsh(first).min() > 0
     assert abs(first - second).max() > 0.1
-    nets = list(sample_gram(("random", layout), [30], [0, 1], Constants(), name="r"))
+    nets = list(sample_gram(Start(name="random", rank=2), [30], [0, 1], Constants(), name="r"))
     for net, gram in zip(nets, (first, second), strict=True):
         (table,) = overlaps([net])
         np.testing.assert_allclose(table["value"].to_pylist(), gram[layout.pairs()], atol=1e-12)
     with pytest.raises(InputError, match="--start"):
         start_gram("standard", layout, 0)
     with pytest.raises(InputError, match="--units"):
-        list(sample_gram(("random", layout), [3], [0], Constants(), name="r"))
+        list(sample_gram(Start(name="random", rank=2), [3], [0], Constants(), name="r"))
 
 
 def rows(**change: object) -> pa.Table:
