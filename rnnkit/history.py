@@ -68,7 +68,7 @@ class History:
         names : sequence of str, optional
             All tensors by default.
         """
-        # Plain reads: what a memory map has touched would count as the process's memory.
+        # Plain reads, not the safetensors library: what its memory map has touched counts as the process's memory.
         with self.path.open("rb") as handle:
             for first in range(0, len(self.steps), most):
                 count = min(most, len(self.steps) - first)
@@ -123,8 +123,6 @@ def open_history(path: Path) -> History:
 
 def _header(handle: BinaryIO, size: int) -> tuple[str, dict[str, _Place]]:
     """Read the metadata, and each tensor's type, shape and place: 8 bytes of length, then JSON, then the tensors.
-
-    The safetensors library would map the file, and count all of it as this process's memory.
 
     Raises
     ------

@@ -11,8 +11,9 @@ __all__ = ["Factors", "balanced_vectors", "factors", "factors_of_product"]
 
 Floats = NDArray[np.float64]
 
-#: Singular values closer than this share of the largest count as equal: their vectors are then a matter of rounding.
-_EQUAL = 1e-8
+#: Singular values closer than this share of the largest count as equal: of weights stored in single precision, their
+#: vectors are then a matter of rounding.
+_EQUAL = 1e-6
 #: Cosines below this decide no sign.
 _NO_COSINE = 1e-6
 

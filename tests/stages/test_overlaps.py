@@ -16,6 +16,7 @@ from rnnkit.checkpoints import Checkpoint, save_history
 from rnnkit.errors import InputError
 from rnnkit.history import open_history
 from rnnkit.models.ensembles import run_networks
+from rnnkit.models.initialisation import draw_weights
 from rnnkit.stages import overlaps, summary, truncations
 from rnnkit.stages.loadings import layout_of, loadings
 from rnnkit.stages.low_rank_networks import network_of
@@ -213,6 +214,26 @@ def test_a_history_is_the_networks_that_it_holds(family, tmp_path: Path, monkeyp
             for one, other in zip(sorted(found, key=key), sorted(expected, key=key), strict=True):
                 assert one["value"] == pytest.approx(other["value"], abs=1e-12)
                 assert key(one) == key(other)
+
+
+def test_snapshots_of_a_cayley_network_form_its_matrix(tmp_path: Path):
+    """They hold what is trained, and not the recurrent weights."""
+    shape = Architecture(family="vanilla", units=UNITS, inputs=2, outputs=2, recurrent="cayley")
+    nets = [Checkpoint("net", shape, draw_weights(shape, "cayley", 1.0, np.random.default_rng(k))) for k in range(2)]
+    names = [name for name in nets[0].weights if name != "recurrent.weight"]
+    file = tmp_path / "net.history.safetensors"
+    save_history(file, np.arange(2), {name: np.stack([n.weights[name] for n in nets]) for name in names}, "net")
+    rows = pa.concat_tables(overlaps([nets[1]], [3], histories=[open_history(file)])).to_pylist()
+    for k, net in enumerate(nets):
+        expected = table(net, 3)
+        found = [row for row in rows if row["step"] == k]
+        # Its singular values are pairs, but for real eigenvalues: most vectors are not determined.
+        assert [row["status"] for row in found] == [row["status"] for row in expected]
+        assert "degenerate_singular_values" in {row["status"] for row in found}
+        for one, other in zip(found, expected, strict=True):
+            assert one["share_of_norm"] == pytest.approx(other["share_of_norm"], abs=1e-6)
+            if one["value"] is not None:
+                assert one["value"] == pytest.approx(other["value"], abs=1e-4)
 
 
 def test_a_history_of_another_network_is_refused(tmp_path: Path):

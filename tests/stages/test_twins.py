@@ -65,6 +65,7 @@ def test_tanh_twins_have_nearly_the_same_outputs():
         assert (gaps < 0.15 / np.sqrt(units)).all()
         assert (gaps > 1e-6).all()
         for twin in made:
+            assert twin.kept < 1e-12
             inner, outer = (np.ix_(part, part) for part in ([0, 1], [2, 3]))
             columns = np.column_stack([twin.network.weights[n] for n in ("input.weight", "recurrent.left")])
             np.testing.assert_allclose(columns.T @ columns / units, SEEN[inner], atol=1e-12)
