@@ -24,8 +24,9 @@ PAGES: dict[str, tuple[str, str, tuple[str, ...]]] = {
         "Files and tables",
         "Checkpoints, tables, their schemas, where they come from, and what can go wrong.",
         (
-            *("rnnkit.checkpoints", "rnnkit.architectures", "rnnkit.tables", "rnnkit.schemas", "rnnkit.provenance"),
-            *("rnnkit.errors", "rnnkit.random_streams", "rnnkit.devices", "rnnkit.atomic", "rnnkit.journal"),
+            *("rnnkit.checkpoints", "rnnkit.history", "rnnkit.architectures", "rnnkit.tables", "rnnkit.schemas"),
+            *("rnnkit.provenance", "rnnkit.errors", "rnnkit.random_streams", "rnnkit.devices", "rnnkit.atomic"),
+            "rnnkit.journal",
         ),
     ),
     "python-tasks.md": ("Tasks", "Samplers of trials.", ("rnnkit.tasks",)),

@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,9 @@ __all__ = [
     "FORMAT_VERSION",
     "HISTORY_SUFFIX",
     "Checkpoint",
+    "check_metadata",
     "check_tensors",
+    "digest_head",
     "load_history",
     "load_native",
     "read_safetensors",
@@ -171,9 +173,14 @@ def _digest(tensors: Mapping[str, NDArray[Any]], metadata: str) -> str:
     total = hashlib.sha256(metadata.encode())
     for name in sorted(tensors):
         value = np.ascontiguousarray(tensors[name])
-        total.update(f"{name}|{value.dtype.str}|{value.shape}".encode())
+        total.update(digest_head(name, value.dtype, value.shape))
         total.update(value.tobytes())
     return total.hexdigest()
+
+
+def digest_head(name: str, dtype: np.dtype[Any], shape: tuple[int, ...]) -> bytes:
+    """Return what stands before a tensor's bytes in the digest of a file."""
+    return f"{name}|{dtype.str}|{shape}".encode()
 
 
 _NO_DIGEST = "0" * 64
@@ -248,13 +255,32 @@ def read_safetensors(path: Path) -> tuple[Tensors, dict[str, str]]:
 
 def _verified(path: Path, tensors: Tensors, text: str) -> dict[str, Any]:
     """Return the metadata if the digest in it fits the tensors and the text itself."""
+    return check_metadata(path, text, lambda blank: _digest(tensors, blank))
+
+
+def check_metadata(path: Path, text: str, digest_of: Callable[[str], str]) -> dict[str, Any]:
+    """Return the metadata of a file if its digest fits.
+
+    Parameters
+    ----------
+    path : Path
+    text : str
+        The metadata, as they stand in the file.
+    digest_of : callable
+        Gives the digest of the file's tensors and of the text without its digest.
+
+    Raises
+    ------
+    FileError
+        When the digest does not fit, or the file is of another version of the format.
+    """
     try:
         metadata = json.loads(text)
         digest = metadata["digest"]
         blank = text.replace(f'"digest":"{digest}"', f'"digest":"{_NO_DIGEST}"')
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise FileError(str(path), "its metadata is damaged", "write or copy the file again") from error
-    if not isinstance(digest, str) or len(digest) != 64 or _digest(tensors, blank) != digest:
+    if not isinstance(digest, str) or len(digest) != 64 or digest_of(blank) != digest:
         raise FileError(str(path), "its digest does not fit its content: it was damaged or edited", "copy it again")
     found = metadata.get("format")
     if found != FORMAT_VERSION:

@@ -47,6 +47,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
         *("ckpts", "nets", "net.pt", "current.pt", "lowrank.pt", "net.npz", "net.mat"),
         *("a.pt", "b.pt", "a0.pt", "b0.pt"),
     ),
+    "overlaps.md": ("ckpts",),
     "plot.md": ("ckpts", "grid"),
     "report.md": ("demo",),
     "own-network.md": ("net.npz", "inputs.npz"),

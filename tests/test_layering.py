@@ -11,7 +11,7 @@ import rnnkit
 
 ROOT = Path(rnnkit.__file__).parent
 BASE = (
-    *("_version", "architectures", "atomic", "checkpoints", "devices", "errors", "journal"),
+    *("_version", "architectures", "atomic", "checkpoints", "devices", "errors", "history", "journal"),
     *("provenance", "random_streams", "schemas", "tables"),
 )
 #: Which parts of the package each part may import, besides itself.
@@ -27,6 +27,7 @@ MAY = {
     "provenance": ("_version",),
     "tables": ("atomic", "errors", "provenance", "schemas"),
     "checkpoints": ("architectures", "atomic", "errors"),
+    "history": ("checkpoints", "errors"),
     "numerics": ("errors",),
     "plots": (*BASE, "numerics"),
     "report": (*BASE, "plots"),

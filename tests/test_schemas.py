@@ -28,6 +28,7 @@ CONTRACT = {
         ("network", "system", "starts_from"),
         "index_sum starts seen_once seen_twice missing_mass missing_mass_bound chao1",
     ),
+    "overlaps": (("network", "step", "left", "right"), "value visible share_of_norm"),
     "feature_learning": (
         ("network",),
         "weight_change_norm weight_change_norm_relative kernel_alignment representation_alignment status",

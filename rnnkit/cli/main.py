@@ -22,13 +22,16 @@ from rnnkit.cli import (
     import_,
     info,
     memory_demand,
+    overlaps,
     plot,
     report,
     rollout,
     sample,
+    sample_gram,
     schur_ablate,
     tasks,
     train,
+    twin,
 )
 from rnnkit.cli.command import ReaderGoneError, register
 from rnnkit.cli.talk import talk
@@ -52,7 +55,7 @@ app = typer.Typer(
 
 for module in (
     *(train, tasks, sample, info, import_, export, rollout, compare, degeneracy),
-    *(fixedpoints, schur_ablate, feature_learning, memory_demand, plot, report),
+    *(fixedpoints, schur_ablate, feature_learning, overlaps, twin, sample_gram, memory_demand, plot, report),
 ):
     register(app, module.run, module.NAME, module.EXAMPLE)
 
@@ -102,16 +105,17 @@ def _usage(error: Any) -> str:
     return f"{where}: {what.rstrip('.')} (see {_command()} --help)"
 
 
-#: Options that take all files up to the next option, as `import FILE... --initial FILE...` reads.
-_GREEDY = ("--initial", "--activity")
+#: Options that take all files up to the next option, as `import FILE... --initial FILE...` reads, by their command.
+_GREEDY = {"import": "--initial", "compare": "--activity"}
 
 
 def _spread_greedy(words: list[str]) -> list[str]:
     """Repeat an option of many files before each of them."""
+    greedy = _GREEDY.get(next((word for word in words if not word.startswith("-")), ""))
     spread: list[str] = []
     taking: str | None = None
     for word in words:
-        if word in _GREEDY:
+        if word == greedy:
             taking = word
         elif word.startswith("-") and word != "-":
             taking = None

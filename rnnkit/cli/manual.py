@@ -66,6 +66,14 @@ MANUAL: dict[str, Files] = {
         f"{_CHECKPOINTS}. They must hold their weights before training",
         "a table 'feature_learning': a row for each network",
     ),
+    "overlaps": Files(
+        f"{_CHECKPOINTS}; their snapshots with --history; inputs from a file with --inputs",
+        "a table 'overlaps': a row for each network, step and pair of vectors; 'truncations' with --truncations",
+    ),
+    "twin": Files(
+        f"{_CHECKPOINTS}; or overlaps from a table with --overlaps", "a folder with a checkpoint for each twin", ""
+    ),
+    "sample-gram": Files("nothing, or a table of overlaps", "a folder with a checkpoint for each network", ""),
     "memory-demand": Files("nothing", "a table 'memory_demand': a row for each length of history"),
     "plot": Files("tables", "a picture: .png, .svg or .pdf", "drawn, but for what standard error names"),
     "report": Files(
@@ -77,10 +85,10 @@ MANUAL: dict[str, Files] = {
 
 #: The groups of `rnnkit --help`, in its order.
 PANELS: dict[str, tuple[str, ...]] = {
-    "Networks": ("train", "import", "export", "info"),
+    "Networks": ("train", "import", "export", "info", "twin", "sample-gram"),
     "Tasks": ("tasks", "sample", "memory-demand"),
     "Run and compare": ("rollout", "compare", "degeneracy"),
-    "Take apart": ("fixedpoints", "schur-ablate", "feature-learning"),
+    "Take apart": ("fixedpoints", "schur-ablate", "feature-learning", "overlaps"),
 }
 
 

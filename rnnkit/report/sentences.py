@@ -150,6 +150,27 @@ def _memory_demand(rows: pd.DataFrame) -> Lines:
     return [f"Memory demand: {listed(each, most=12)}."] if each else []
 
 
+def _overlaps(rows: pd.DataFrame) -> Lines:
+    """Sizes of the overlaps that the loss sees, and of those that it does not."""
+    known = rows[rows["visible"].notna() & rows["value"].notna()]
+    each = []
+    for seen, words in ((True, "seen by the loss"), (False, "not seen")):
+        part = known[known["visible"].astype(bool) == seen]
+        if len(part):
+            each.append(f"{words}, {value_range(part['value'].abs())}")
+    return [f"Sizes of overlaps: {listed(each)}."] if each else []
+
+
+def _truncations(rows: pd.DataFrame) -> Lines:
+    lines = []
+    for rank, part in rows[rows["share_of_norm"].notna()].groupby("rank"):
+        each = [f"share of the norm {value_range(part['share_of_norm'])}"]
+        if part["rollout_distance"].notna().any():
+            each.append(f"distance of the outputs {value_range(part['rollout_distance'])}")
+        lines.append(f"Truncated to rank {rank}: {listed(each)}.")
+    return lines
+
+
 #: By schema, in the order in which they are said; a table of another schema has nothing to say.
 SENTENCES: dict[str, Sentence] = {
     "info": Sentence(("task", "model", "units", "status"), _info),
@@ -163,5 +184,7 @@ SENTENCES: dict[str, Sentence] = {
     "feature_learning": Sentence(
         ("kernel_alignment", "representation_alignment", "weight_change_norm_relative"), _feature_learning
     ),
+    "overlaps": Sentence(("value", "visible"), _overlaps),
+    "truncations": Sentence(("rank", "share_of_norm", "rollout_distance"), _truncations),
     "memory_demand": Sentence(("task", "h_star"), _memory_demand),
 }

@@ -23,15 +23,19 @@ __all__ = [
     "import_network",
     "info",
     "memory_demand",
+    "overlaps",
     "plan_networks",
     "plot",
     "report",
     "rollout",
     "sample",
+    "sample_gram",
     "schur_ablate",
     "sensitivity",
     "summary",
     "train",
+    "truncations",
+    "twins",
 ]
 
 _WHERE = {
@@ -47,15 +51,19 @@ _WHERE = {
     "import_network": "rnnkit.interop",
     "info": "rnnkit.stages.info",
     "memory_demand": "rnnkit.stages.memory_demand",
+    "overlaps": "rnnkit.stages.overlaps",
     "plan_networks": "rnnkit.training.plans",
     "plot": "rnnkit.stages.plot",
     "report": "rnnkit.stages.report",
     "rollout": "rnnkit.stages.rollout",
     "sample": "rnnkit.stages.sample",
+    "sample_gram": "rnnkit.stages.sample_gram",
     "schur_ablate": "rnnkit.stages.schur_ablate",
     "sensitivity": "rnnkit.stages.sensitivity",
     "summary": "rnnkit.stages.rollout",
     "train": "rnnkit.stages.train",
+    "truncations": "rnnkit.stages.truncations",
+    "twins": "rnnkit.stages.twins",
 }
 
 

@@ -18,7 +18,7 @@ from rnnkit.stages.evaluation import TaskChoice, check_inputs, flaw, require_sou
 from rnnkit.tables import arrow_schema, build, check_group_keys
 from rnnkit.tasks import Task, Trials, task_parameters
 
-__all__ = ["rollout", "summary"]
+__all__ = ["rollout", "score", "summary"]
 
 _CPU = torch.device("cpu")
 
@@ -137,8 +137,16 @@ def rollout(
                 yield _rows(network, drawn_or_none, x, None, status, widths)
 
 
-def _score(task: Task, trials: Trials, run: Run) -> dict[str, Any]:
-    """Loss, fraction of variance unexplained and accuracy of one run, auxiliary outputs left out."""
+def score(task: Task, trials: Trials, run: Run) -> dict[str, Any]:
+    """Return loss, fraction of variance unexplained, accuracy and status of one run, auxiliary outputs left out.
+
+    Parameters
+    ----------
+    task : Task
+    trials : Trials
+        (1, trials, steps, channels): those that were run.
+    run : Run
+    """
     main = task.main_outputs
     target = trials.targets[0, ..., :main].astype(np.float64)
     # What overflows here is found below: such a network has diverged.
@@ -199,7 +207,7 @@ def summary(
             steps = drawn.inputs.shape[2]
             running = [network for network in members if flaw(network) is None]
             scores = {
-                running[r.index].name: _score(task, drawn, r) for r in run_networks(running, drawn.inputs[0], device)
+                running[r.index].name: score(task, drawn, r) for r in run_networks(running, drawn.inputs[0], device)
             }
             for network in members:
                 rows[network.name, condition] = {

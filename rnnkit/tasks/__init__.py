@@ -30,8 +30,11 @@ __all__ = [
 TASKS: dict[str, str] = {
     "context-integration": "rnnkit.tasks.context_integration:ContextIntegration",
     "copy": "rnnkit.tasks.copying:Copy",
+    "damped-filter": "rnnkit.tasks.damped_filter:DampedFilter",
     "delayed-discrimination": "rnnkit.tasks.delayed_discrimination:DelayedDiscrimination",
+    "filter": "rnnkit.tasks.filter:Filter",
     "flipflop": "rnnkit.tasks.flipflop:FlipFlop",
+    "flipflop-pulse": "rnnkit.tasks.flipflop_pulse:FlipFlopPulse",
     "path-integration": "rnnkit.tasks.path_integration:PathIntegration",
     "sine": "rnnkit.tasks.sine:Sine",
 }

@@ -50,6 +50,23 @@ def _schur(**more: bool | int | float | str) -> Mapping[str, bool | int | float 
     return MappingProxyType(shared | more)
 
 
+_OVERLAPS = "Ger & Barak, Learning reveals invisible structure in low-rank RNNs"
+
+
+def _overlaps(**more: bool | int | float | str) -> Mapping[str, bool | int | float | str]:
+    """Return settings of the low-rank networks of the theory; the paper's sizes and rates are not known."""
+    shared: dict[str, bool | int | float | str] = {
+        "model": "lowrank",
+        "alpha": 0.2,
+        "bias": False,
+        "lr": 1e-2,
+        "schedule": "none",
+        "steps_per_epoch": 10,
+    }
+    # Patience spans the run, as above.
+    return MappingProxyType(shared | {"patience": more["epochs"]} | more)
+
+
 PRESETS: dict[str, NamedPreset] = {
     "schur/flipflop": NamedPreset(
         task="flipflop",
@@ -84,6 +101,24 @@ PRESETS: dict[str, NamedPreset] = {
         settings=_schur(units=72, epochs=60, steps_per_epoch=100, patience=60, stop_loss=0.02),
         summary="repeat copy of 8 symbols, trained on three replays, orthogonal start, no biases",
         source=f"{_SCHUR}, section 3",
+    ),
+    "overlaps/filter": NamedPreset(
+        task="filter",
+        settings=_overlaps(units=200, rank=1, nonlinearity="identity", batch=1, epochs=80, stop_loss=1e-6),
+        summary="exponential filter, a linear network of rank 1",
+        source=f"{_OVERLAPS}, figures 1 to 5",
+    ),
+    "overlaps/damped-filter": NamedPreset(
+        task="damped-filter",
+        settings=_overlaps(units=200, rank=2, nonlinearity="identity", batch=1, epochs=200, stop_loss=1e-6),
+        summary="damped oscillation, a linear network of rank 2",
+        source=f"{_OVERLAPS}, figure 12",
+    ),
+    "overlaps/flipflop-pulse": NamedPreset(
+        task="flipflop-pulse",
+        settings=_overlaps(units=1024, rank=1, nonlinearity="tanh", batch=16, epochs=20, stop_loss=0.0025),
+        summary="flip-flop with pulses that last, a tanh network of rank 1",
+        source=f"{_OVERLAPS}, figure 4",
     ),
 }
 """Presets by name."""

@@ -141,6 +141,10 @@ def desk(ensemble, tables, tmp_path, monkeypatch) -> Path:
     pyarrow.csv.write_csv(planted.schur(1, whole=False).drop_columns(["rows"]), tmp_path / "blocks.csv")
     moved = [row | {"weight_change_norm": 0.0} for row in planted.feature_learning(2, gamma=["0", "1"]).to_pylist()]
     pyarrow.csv.write_csv(build("feature_learning", moved, ["gamma"]), tmp_path / "features.csv")
+    for name, line in {"gram": "u,v,.5", "bad/indefinite": "u,v,2", "bad/lacking": "m,z,.1"}.items():
+        text = "left,right,value\nm,m,1\nu,u,1\nv,v,1\nz,z,1\nm,u,0\nm,v,0\nu,z,0\n"
+        text += "m,z,0\nv,z,0\n" if not name.endswith("lacking") else "u,v,.1\n"
+        (tmp_path / f"{name}.csv").write_text(f"{text}{line}\n")
     (bad / "text.csv").write_text("a,b,metric\n1\n")
     (bad / "wrong.csv").write_text("trial,step,input,target,mask\n0,zero,[1],[1],1\n")
     (bad / "list.csv").write_text('trial,step,input,target,mask\n0,0,"[1,",[1],1\n')
@@ -179,6 +183,8 @@ CKPT_COMMANDS = {
     "schur-ablate {} ckpts -o new.csv --save new": "schur-ablate",
     "feature-learning {} -o new.csv": "feature-learning",
     "fixedpoints {} -o new.csv": "fixedpoints",
+    "overlaps {} --rank 1 -o new.csv": "overlaps",
+    "twin {} --rank 1 -o new": "twin",
 }
 CASES = [
     # checkpoints, in every command that takes them
@@ -734,6 +740,90 @@ CASES = [
     Case("plot feature-learning features.csv -o new.svg --factor-scale log", "--factor-scale", "no logarithm"),
     Case("plot task sample.parquet -o new.svg --network a", "--network", "holds no networks"),
     Case("plot task rollout.parquet -o new.svg --network a", "'a'", "known: flipflop"),
+    # overlaps
+    Case("overlaps", "CKPT", "must be given"),
+    *[
+        Case(f"overlaps ckpts {rest}", names, says)
+        for rest, names, says in [
+            ("-o new.csv", "'vanilla' network of full rank", "add --rank R"),
+            ("-o new.csv --rank 0", "--rank", "from 1 on"),
+            ("-o new.csv --rank two", "'two'", "for example 2,4,8"),
+            ("-o new.csv --rank 1,1", "'1,1'", "twice"),
+            ("-o new.csv --rank 9", "--rank: 9 for", "give 1 to 8"),
+            ("-o new.csv --rank 1 --trials 3", "--trials", "add --truncations FILE"),
+            ("-o new.csv --rank 1 -t bits=2", "-t", "add --truncations FILE"),
+            ("-o new.csv --truncations new2.csv", "--truncations", "add --rank R"),
+            ("-o new.csv --rank 1 --truncations -", "--truncations", "name a file"),
+            ("-o new.csv --rank 1 --truncations new", "--truncations new", "names no format"),
+            ("-o new.csv --rank 1 --truncations new.csv", "--truncations", "same file as --out"),
+            ("-o new.csv --rank 1 --truncations new2.csv --trials 0", "--trials", "1 or more"),
+            ("-o new.csv --rank 1 --truncations new2.csv --task sine", "the task 'sine' has 1", "choose the task"),
+            ("-o new.csv --rank 1 --truncations new2.csv --inputs bad/five.npz", "5 channels", "same inputs"),
+            ("-o new.csv --rank 1 --truncations new2.csv --inputs two.npz --ood", "--inputs", "leave out"),
+            ("-o new.csv --rank 1 --history --initial", "--history", "leave out --initial"),
+            ("-o new.xlsx --rank 1", "new.xlsx", "names no format"),
+        ]
+    ],
+    Case("overlaps bad/gru.safetensors --rank 1 -o new.csv", "'gru'", "no loading vectors"),
+    Case("overlaps bad/nan.safetensors --rank 1 -o new.csv", "recurrent.weight", "NaN"),
+    Case("overlaps bad/taskless.safetensors --rank 1 -o new.csv --initial", "no weights before", "leave out --initial"),
+    Case("overlaps bad/taskless.safetensors --rank 1 -o new.csv --history", "taskless.history", "--snapshots"),
+    Case("overlaps bad/taskless.safetensors --rank 1 -o new.csv --truncations n.csv", "no task of its own", "--task"),
+    # twin
+    Case("twin -o new", "CKPT, --overlaps", "one of the two"),
+    Case("twin ckpts", "--out", "must be given"),
+    *[
+        Case(f"twin ckpts {rest}", names, says)
+        for rest, names, says in [
+            ("-o new", "'vanilla' network of full rank", "add --rank R"),
+            ("-o new --rank 0", "--rank", ""),
+            ("-o new --rank 1 --copies 0", "--copies", ""),
+            ("-o new --rank 1 --spread 0", "--spread", "above 0"),
+            ("-o new --rank 1 --spread nan", "--spread", "above 0"),
+            ("-o new --rank 1 --units 2", "--units: 2 units", "or more"),
+            ("-o new --rank 1 --alpha .5", "--alpha", "checkpoints have their own"),
+            ("-o new --rank 1 --network a", "--network", "checkpoints have their own"),
+            ("-o new --overlaps gram.csv", "CKPT, --overlaps", "one of the two"),
+            ("-o good.pt/new --rank 1", "good.pt/new", "cannot be written"),
+        ]
+    ],
+    Case("twin bad/gru.safetensors --rank 1 -o new", "'gru'", "no loading vectors"),
+    Case("twin bad/nan.safetensors --rank 1 -o new", "recurrent.weight", "NaN"),
+    *[
+        Case(f"twin --overlaps {rest} -o new", names, says)
+        for rest, names, says in [
+            ("missing.csv", "missing.csv", "no such file"),
+            ("pairs.csv", "column 'left'", "missing"),
+            ("gram.csv --rank 1", "--rank", "leave them out"),
+            ("gram.csv --nonlinearity relu", "relu", "known: identity"),
+            ("gram.csv --network z", "--network", "no column 'network'"),
+            ("bad/indefinite.csv", "eigenvalue -1", "smaller"),
+            ("bad/lacking.csv", "the pair v, z is missing", "give all 10"),
+        ]
+    ],
+    # sample-gram
+    Case("sample-gram -o new", "--overlaps, --start", "one of the two"),
+    Case("sample-gram --start random", "--out", "must be given"),
+    *[
+        Case(f"sample-gram {rest} -o new", names, says)
+        for rest, names, says in [
+            ("--overlaps gram.csv --start random", "--overlaps, --start", "one of the two"),
+            ("--start randm", "randm", "did you mean 'random'"),
+            ("--start random --network a", "--network", "add --overlaps"),
+            ("--start random --rank 0", "--rank", ""),
+            ("--start random --units 0", "--units", "from 1 on"),
+            ("--start random --units 3", "--units: 3 units", "give 4 or more"),
+            ("--start random --seeds x", "--seeds", "no set of seeds"),
+            ("--start random --alpha 0", "--alpha", "not in (0, 1]"),
+            ("--start random --nonlinearity tan", "tan", "did you mean 'tanh'"),
+            ("--start random -t gain=2", "-t", "add --task"),
+            ("--start random --task flipflop", "has 1 inputs", "flipflop"),
+            ("--overlaps gram.csv --rank 2", "--rank", "the table has its vectors"),
+            ("--overlaps bad/indefinite.csv", "eigenvalue -1", "smaller"),
+            ("--overlaps bad/text.csv", "bad/text.csv", "no readable csv"),
+            ("--overlaps -", "standard input", "is empty"),
+        ]
+    ],
     # report
     Case("report", "DIR", "must be given"),
     Case("report missing -o new.html", "missing", "no such folder"),

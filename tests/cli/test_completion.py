@@ -42,7 +42,7 @@ def test_the_list_of_metrics_is_that_of_the_metrics():
     ("line", "expected"),
     [
         ("rnnkit sch", ["schur-ablate"]),
-        ("rnnkit train flip", ["flipflop"]),
+        ("rnnkit train flip", ["flipflop", "flipflop-pulse"]),
         ("rnnkit train ", [*task_names(), *PRESETS]),
         ("rnnkit tasks schur/c", ["schur/context-integration", "schur/copy"]),
         ("rnnkit rollout ckpts --task si", ["sine"]),

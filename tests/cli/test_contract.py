@@ -14,6 +14,7 @@ import pytest
 
 from rnnkit._version import __version__
 from rnnkit.cli.main import app, main
+from rnnkit.history import history_beside
 from rnnkit.provenance import file_digest
 from rnnkit.schemas import SCHEMAS
 from rnnkit.tables import arrow_schema, read
@@ -38,6 +39,8 @@ TABLES = {
     ),
     "schur-ablate": (["schur-ablate", "{ckpts}", "--trials", "4", "--orders", "2"], "ablations"),
     "feature-learning": (["feature-learning", "{ckpts}", "--trials", "2"], "feature_learning"),
+    "overlaps": (["overlaps", "{ckpts}", "--rank", "1"], "overlaps"),
+    "overlaps --history": (["overlaps", "{ckpts}", "--rank", "2", "--history"], "overlaps"),
     "memory-demand": (
         [
             *("memory-demand", "flipflop", "-t", "steps=8", "--history", "1:4", "--trials", "20"),
@@ -52,7 +55,11 @@ FOLDERS = {
     "train": ["train", *QUICK, "--seeds", "0:2", "--snapshots", "1"],
     "import": ["import", "{exported}/flipflop-vanilla-n8-s0.pt"],
     "export": ["export", "{ckpts}", "--to", "npz"],
+    "twin": ["twin", "{ckpts}", "--rank", "1"],
+    "sample-gram": ["sample-gram", "--start", "random", "--units", "20", "--seeds", "0:2"],
 }
+#: Those that replace what is there only when asked.
+OVERWRITING = ("train", "import", "twin", "sample-gram")
 TEXTS = {"tasks": ["tasks"]}
 #: Commands that draw; tests/cli/test_plot.py tries them.
 PICTURES = {"plot"}
@@ -69,6 +76,8 @@ READ = {
     "schur-ablate": ["{ckpts}"],
     "feature-learning": ["{ckpts}"],
     "fixedpoints": ["{ckpts}"],
+    "overlaps": ["{ckpts}"],
+    "overlaps --history": ["{ckpts}"],
     "memory-demand": [],
 }
 
@@ -157,7 +166,8 @@ def test_metadata(name, line):
     files = []
     for where in line(READ[name]):
         path = Path(where)
-        files += sorted(p for p in path.glob("*.safetensors") if ".history." not in p.name) if path.is_dir() else [path]
+        held = sorted(p for p in path.glob("*.safetensors") if ".history." not in p.name) if path.is_dir() else [path]
+        files += held + ([history_beside(p) for p in held] if "--history" in words else [])
     assert note["inputs"] == {str(path): file_digest(path) for path in files}
 
 
@@ -208,7 +218,7 @@ def test_quiet_is_silent_and_messages_go_to_standard_error(name, line, tmp_path)
     assert quiet.code in (0, 1)
     assert quiet.err == ""
     assert bool(quiet.out) == (name in TEXTS)
-    loud = run_cli(*words, *where, "-v", *(["--overwrite"] if name in ("train", "import") else []))
+    loud = run_cli(*words, *where, "-v", *(["--overwrite"] if name in OVERWRITING else []))
     assert bool(loud.out) == (name in TEXTS)
     assert bool(loud.err) == (name not in TEXTS)
 
@@ -217,7 +227,7 @@ def test_quiet_is_silent_and_messages_go_to_standard_error(name, line, tmp_path)
 def test_folders_twice_hold_the_same(name, line, tmp_path):
     states = []
     for _ in range(2):
-        overwrite = ["--overwrite"] if name in ("train", "import") else []
+        overwrite = ["--overwrite"] if name in OVERWRITING else []
         assert run_cli(*line(FOLDERS[name]), "-o", tmp_path / "out", *overwrite).code == 0
         state = folder_state(tmp_path / "out")
         if name == "train":
@@ -267,6 +277,7 @@ def test_debug_shows_the_traceback(name, tmp_path):
     words = {"train": ["--model", "x", "-o", tmp_path / "o"], "tasks": ["x"], "sample": ["x"], "degeneracy": []}
     words["plot"] = ["x", "none.parquet"]
     default = {"export": ["none", "--to", "npz", "-o", tmp_path / "o"], "import": ["none.pt", "-o", tmp_path / "o"]}
+    words["twin"], words["sample-gram"] = ["none", "-o", tmp_path / "o"], ["--start", "x", "-o", tmp_path / "o"]
     rest = {**words, **default}.get(name, ["none"])
     plain, debug = run_cli(name, *rest), run_cli(name, *rest, "--debug")
     assert plain.code == debug.code == 2
@@ -299,6 +310,7 @@ def test_failed_rows_end_in_code_1(ensemble, tmp_path):
         (["compare", "--metric", "svcca", "--trials", 2], "distance"),
         (["schur-ablate", "--trials", 2], "fvu"),
         (["fixedpoints", "--starts", 40], "state"),
+        (["overlaps", "--rank", 1], "value"),
     ):
         done = run_cli(words[0], ensemble, tmp_path / "bad.safetensors", *words[1:])
         assert done.code == 1

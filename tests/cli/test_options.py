@@ -1,5 +1,6 @@
 """Every option has an effect: each is changed here, and the effect seen."""
 
+import csv
 import json
 import re
 import resource
@@ -15,8 +16,10 @@ import torch
 import typer.main
 from safetensors.numpy import save_file
 
-from rnnkit.checkpoints import load_native
+from rnnkit.architectures import Architecture
+from rnnkit.checkpoints import Checkpoint, load_native, save_native
 from rnnkit.cli.main import app
+from rnnkit.numerics.loading_vectors import Layout
 from tests.conftest import QUICK, Outcome, run_cli, table_note, without_seconds
 
 COMMANDS = typer.main.get_command(app).commands
@@ -432,12 +435,80 @@ EFFECTS |= {
 }
 
 
+def made(_: Outcome, folder: Path) -> object:
+    """Names and weights, of native networks in a folder."""
+    found = [load_native(path) for path in sorted(folder.glob("out/*.safetensors"))]
+    return [
+        (n.name, n.architecture, n.task, n.task_parameters, {k: v.tobytes() for k, v in n.weights.items()})
+        for n in found
+    ]
+
+
+def cut(_: Outcome, folder: Path) -> object:
+    """The table of truncations; threads share sums out."""
+    with (folder / "out/c.csv").open() as handle:
+        return [(row["trials"], round(float(row["rollout_distance"]), 9)) for row in csv.DictReader(handle)]
+
+
+OVERLAPS = "overlaps ckpts --rank 1 -q"
+CUT = f"{OVERLAPS} --truncations out/c.csv --trials 5"
+TWIN = "twin low --copies 1 -o out -q"
+TABLED = "twin --overlaps gram.csv --network a --step 0 -o out -q"
+SAMPLED = "sample-gram --overlaps gram.csv --network a --step 0 --units 12 -o out -q"
+STARTED = "sample-gram --start random --units 12 -o out -q"
+
+EFFECTS |= {
+    ("overlaps", "checkpoints"): Effect(OVERLAPS, f"{OVERLAPS} current", rows),
+    ("overlaps", "rank"): Effect(OVERLAPS, f"{OVERLAPS} --rank 1,2", rows),
+    ("overlaps", "history"): Effect(OVERLAPS, f"{OVERLAPS} --history", rows),
+    ("overlaps", "initial"): Effect(OVERLAPS, f"{OVERLAPS} --initial", rows),
+    ("overlaps", "truncations"): Effect(OVERLAPS, CUT, files, rows),
+    ("overlaps", "task"): Effect(CUT, f"{CUT} --task flipflop -t bits=2", cut, rows),
+    ("overlaps", "parameters"): Effect(CUT, f"{CUT} -t probability=1", cut, rows),
+    ("overlaps", "inputs"): Effect(CUT, f"{CUT.replace('--trials 5', '')} --inputs inputs.npz", cut, rows),
+    ("overlaps", "trials"): Effect(CUT, f"{CUT} --trials 6", cut, rows),
+    ("overlaps", "seed"): Effect(CUT, f"{CUT} --seed 1", cut, rows),
+    ("overlaps", "ood"): Effect(CUT, f"{CUT} --ood", cut, rows),
+    ("overlaps", "device"): Effect(f"{OVERLAPS} --device cpu", f"{OVERLAPS} --device cuda:99", code),
+    ("overlaps", "threads"): Effect(f"{CUT} --threads 1", f"{CUT} --threads 2", threads, rows),
+    ("twin", "checkpoints"): Effect(TWIN, f"{TWIN} low/a.safetensors".replace(" low ", " "), files),
+    ("twin", "overlaps"): Effect(TWIN, TABLED, made),
+    ("twin", "network"): Effect(TABLED, TABLED.replace("--network a", "--network b"), made),
+    ("twin", "step"): Effect(TABLED, TABLED.replace("--step 0", "--step 5"), made),
+    ("twin", "alpha"): Effect(TABLED, f"{TABLED} --alpha .5", made),
+    ("twin", "nonlinearity"): Effect(TABLED, f"{TABLED} --nonlinearity identity", made),
+    ("twin", "rank"): Effect(TWIN, f"{TWIN} --rank 1", made),
+    ("twin", "initial"): Effect(TWIN, f"{TWIN} --initial", made),
+    ("twin", "copies"): Effect(TWIN, f"{TWIN} --copies 2", files),
+    ("twin", "spread"): Effect(TWIN, f"{TWIN} --spread 2", made),
+    ("twin", "units"): Effect(TWIN, f"{TWIN} --units 30", made),
+    ("twin", "quasi"): Effect(TWIN, f"{TWIN} --quasi", made),
+    ("twin", "seed"): Effect(TWIN, f"{TWIN} --seed 1", made),
+    ("twin", "overwrite"): Effect(f"{TWIN} ; {TWIN}", f"{TWIN} ; {TWIN} --overwrite", code),
+    ("sample-gram", "overlaps"): Effect(STARTED, SAMPLED, made),
+    ("sample-gram", "network"): Effect(SAMPLED, SAMPLED.replace("--network a", "--network b"), made),
+    ("sample-gram", "step"): Effect(SAMPLED, SAMPLED.replace("--step 0", "--step 5"), made),
+    ("sample-gram", "start"): Effect(STARTED, STARTED.replace("random", "independent"), made),
+    ("sample-gram", "inputs"): Effect(STARTED, f"{STARTED} --inputs 2", made),
+    ("sample-gram", "rank"): Effect(STARTED, f"{STARTED} --rank 2", made),
+    ("sample-gram", "outputs"): Effect(STARTED, f"{STARTED} --outputs 2", made),
+    ("sample-gram", "units"): Effect(STARTED, f"{STARTED} --units 12,13", files),
+    ("sample-gram", "seeds"): Effect(STARTED, f"{STARTED} --seeds 0,4", files),
+    ("sample-gram", "alpha"): Effect(STARTED, f"{STARTED} --alpha .5", made),
+    ("sample-gram", "nonlinearity"): Effect(STARTED, f"{STARTED} --nonlinearity identity", made),
+    ("sample-gram", "quasi"): Effect(STARTED, f"{STARTED} --quasi", made),
+    ("sample-gram", "task"): Effect(STARTED, f"{STARTED} --task filter", made),
+    ("sample-gram", "parameters"): Effect(f"{STARTED} --task filter", f"{STARTED} --task filter -t gain=2", made),
+    ("sample-gram", "overwrite"): Effect(f"{STARTED} ; {STARTED}", f"{STARTED} ; {STARTED} --overwrite", code),
+}
+
+
 def options() -> set[tuple[str, str]]:
     return {(name, option.name) for name, command in COMMANDS.items() for option in command.params}
 
 
 def test_every_option_is_tested():
-    folders = {(name, "out") for name in ("train", "import", "export")}
+    folders = {(name, "out") for name in ("train", "import", "export", "twin", "sample-gram")}
     tested = set(EFFECTS) | folders
     assert {(name, option) for name, option in options() if option not in CONTRACT} == set(EFFECTS) - folders
     assert tested <= options()
@@ -476,6 +547,31 @@ def degeneracies() -> str:
     return "\n".join(lines) + "\n"
 
 
+@pytest.fixture(scope="module")
+def low(tmp_path_factory) -> Path:
+    """Two low-rank networks of rank 2, with their weights before training."""
+    folder = tmp_path_factory.mktemp("low") / "low"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    shape = Architecture(family="lowrank", units=10, inputs=1, outputs=1, rank=2, bias=False)
+    for name in "ab":
+        held = [
+            {k: rng.normal(size=size) for k, size in shape.shapes().items() if k != "initial_state"} for _ in range(2)
+        ]
+        save_native(Checkpoint(name, shape, *held), folder / f"{name}.safetensors")
+    return folder
+
+
+def gram() -> str:
+    """Overlaps of two networks at two steps, as a text table."""
+    lines = ["network,step,left,right,value"]
+    for k, (network, step) in enumerate((n, s) for n in "ab" for s in (0, 5)):
+        names = Layout(inputs=1, rank=1, outputs=1).names
+        pairs = [(a, b) for i, a in enumerate(names) for b in names[i:]]
+        lines += [f"{network},{step},{a},{b},{1.0 + k if a == b else 0.1}" for a, b in pairs]
+    return "\n".join(lines) + "\n"
+
+
 def switches() -> dict[str, np.ndarray]:
     """Two switches with an input each, and a unit with a ghost: nine fixed points, and slow ones."""
     fold = 0.5**0.5
@@ -486,9 +582,11 @@ def switches() -> dict[str, np.ndarray]:
 
 
 @pytest.fixture
-def desk(ensemble, tables, current, tmp_path, monkeypatch) -> Path:
+def desk(ensemble, tables, current, low, tmp_path, monkeypatch) -> Path:
     (tmp_path / "ckpts").symlink_to(ensemble)
     (tmp_path / "current").symlink_to(current)
+    (tmp_path / "low").symlink_to(low)
+    (tmp_path / "gram.csv").write_text(gram())
     for path in tables.iterdir():
         (tmp_path / path.name).symlink_to(path)
     rng = np.random.default_rng(0)

@@ -1,5 +1,7 @@
 """Presets on the command line: listed, described, and a task's name wherever one is asked for."""
 
+import pytest
+
 from rnnkit.checkpoints import load_native
 from rnnkit.tasks import PRESETS, make_task, task_parameters
 from tests.conftest import run_cli
@@ -23,8 +25,27 @@ def test_a_preset_is_described_with_its_own_values():
     assert "batch 64" in preset
 
 
+SCHUR = {name: preset for name, preset in PRESETS.items() if name.startswith("schur/")}
+OVERLAPS = {name: preset for name, preset in PRESETS.items() if name.startswith("overlaps/")}
+
+
+def test_every_preset_is_of_a_paper():
+    assert {**SCHUR, **OVERLAPS} == PRESETS
+
+
+@pytest.mark.parametrize("name", OVERLAPS)
+def test_networks_of_the_theory_are_of_low_rank_and_without_biases(name, tmp_path):
+    task = OVERLAPS[name].task
+    assert run_cli("train", name, *SMALL, "--seeds", 0, "-o", tmp_path, "-q").code == 0
+    network = load_native(tmp_path / f"{task}-lowrank-n8-s0.safetensors")
+    assert (network.architecture.rank, network.architecture.rate) == (2 if "damped" in name else 1, 0.2)
+    assert network.architecture.nonlinearity == ("tanh" if "flipflop" in name else "identity")
+    assert set(network.weights) == {"input.weight", "recurrent.left", "recurrent.right", "readout.weight"}
+    assert network.task_parameters.get("dt", 0.2) == network.architecture.rate
+
+
 def test_trained_networks_are_their_task_s(tmp_path):
-    for name, preset in PRESETS.items():
+    for name, preset in SCHUR.items():
         assert run_cli("train", name, *SMALL, "--seeds", 0, "-o", tmp_path / preset.task, "-q").code == 0
         network = load_native(tmp_path / preset.task / f"{preset.task}-vanilla-n8-s0.safetensors")
         assert network.task == preset.task

@@ -36,6 +36,12 @@ FRAMES = {
         },
         dtype=float,
     ),
+    "overlaps": pd.DataFrame(
+        {"value": [-0.5, 1.0, 3.0, 7.0, None], "visible": [True, False, False, None, True]}, dtype=object
+    ).astype({"value": float}),
+    "truncations": pd.DataFrame(
+        {"rank": [1, 1, 2, 3], "share_of_norm": [0.2, 0.4, 0.9, None], "rollout_distance": [0.1, None, None, None]}
+    ),
     "memory_demand": pd.DataFrame({"task": ["sine", "sine", "copy"], "h_star": [2, 2, 11]}),
 }
 SAID = {
@@ -61,6 +67,11 @@ SAID = {
     "feature_learning": [
         "How far training moved the networks: kernel alignment 0.2 to 0.4, median 0.3; relative change of the "
         "recurrent weights 1.5."
+    ],
+    "overlaps": ["Sizes of overlaps: seen by the loss, 0.5; not seen, 1 to 3, median 2."],
+    "truncations": [
+        "Truncated to rank 1: share of the norm 0.2 to 0.4, median 0.3; distance of the outputs 0.1.",
+        "Truncated to rank 2: share of the norm 0.9.",
     ],
     "memory_demand": ["Memory demand: sine 2 steps; copy 11 steps."],
 }

@@ -21,7 +21,9 @@ from rnnkit.models import make_model
 from rnnkit.models.ensembles import stack_weights
 from rnnkit.stages.compare import compare
 from rnnkit.stages.fixedpoints import fixedpoints
+from rnnkit.stages.overlaps import overlaps
 from rnnkit.stages.rollout import rollout, summary
+from rnnkit.stages.truncations import truncations
 from rnnkit.tasks import make_task, task_parameters
 
 from .planted import planted_is_recovered
@@ -175,6 +177,73 @@ def _slopes(step: Callable[..., torch.Tensor], x: torch.Tensor, inputs: torch.Te
         ahead, behind = step(torch.cat([x + moved, x - moved])[None], inputs)[0].chunk(2)
         total += weight * (ahead - behind).T / h
     return total.numpy()
+
+
+def _held(name: str) -> dict[str, NDArray[np.float64]]:
+    """The tensors of a file, and its input and readout vectors: scaled as they are stored, in single precision."""
+    held = read_tensors(EXTERNAL / "continuous_time" / f"{name}.pt")
+    held |= {"input": held["si"][:, None] * held["wi"], "readout": (held["wo"] * held["so"]).T}
+    return {key: value.astype(np.float64) for key, value in held.items()}
+
+
+@pytest.mark.parametrize(("name", "rank"), [("rdm_lr_fig2", 1), ("romo_rank2_500", 2)])
+def test_overlaps_of_low_rank_networks_are_a_direct_calculation(name: str, rank: int) -> None:
+    held = _held(name)
+    assert held["m"].shape[1] == rank
+    columns = [held["input"], held["m"].T, held["n"].T, held["readout"]]
+    if held["h0"].any():
+        columns.insert(1, held["h0"][None])
+    vectors = np.concatenate(columns).T
+    network = import_network(EXTERNAL / "continuous_time" / f"{name}.pt", alpha=0.2)
+    (table,) = overlaps([network])
+    expected = (vectors.T @ vectors / len(vectors))[np.triu_indices(vectors.shape[1])]
+    np.testing.assert_allclose(table["value"].to_pylist(), expected, rtol=1e-10, atol=1e-10)
+    assert set(table["status"].to_pylist()) == {"ok"}
+
+
+def test_truncations_of_a_full_rank_network_are_a_direct_calculation() -> None:
+    """Overlaps of the first three singular vectors, and how much of the outputs they keep, by plain numpy."""
+    held = _held("mante_fr_fig1")
+    units = len(held["wrec"])
+    network = import_network(EXTERNAL / "continuous_time" / "mante_fr_fig1.pt", alpha=0.2)
+    left, singular, right = np.linalg.svd(held["wrec"])
+    inner, z = held["input"], held["readout"] * units
+    rows = {(row["rank"], row["left"], row["right"]): row for row in next(overlaps([network], [1, 2, 3])).to_pylist()}
+    for rank in (1, 2, 3):
+        size = np.sqrt(units * singular[:rank])
+        signs = np.sign(inner[0] @ left[:, :rank])
+        u, v = left[:, :rank] * size * signs, right[:rank].T * size * signs
+        # An initial state, where there is one, has columns of its own, left out here.
+        names = [
+            f"{kind}{k + 1}" if count > 1 else kind
+            for kind, count in (("m", len(inner)), ("u", rank), ("v", rank), ("z", len(z)))
+            for k in range(count)
+        ]
+        vectors = np.column_stack([inner.T, u, v, z.T])
+        expected = vectors.T @ vectors / units
+        for i, first in enumerate(names):
+            for j in range(i, len(names)):
+                row = rows[rank, first, names[j]]
+                assert row["value"] == pytest.approx(expected[i, j], rel=1e-10, abs=1e-10 * abs(expected).max())
+                assert row["share_of_norm"] == pytest.approx((singular[:rank] ** 2).sum() / (singular**2).sum())
+    inputs = np.random.default_rng(1).normal(size=(4, 50, len(inner))).astype(np.float32)
+    kept = {row["rank"]: row for row in next(truncations([network], [1, 2, 3], inputs=inputs)).to_pylist()}
+    whole = _outputs(held, held["wrec"], inputs)
+    for rank in (1, 2, 3):
+        cut = _outputs(held, left[:, :rank] * singular[:rank] @ right[:rank], inputs)
+        distance = ((cut - whole) ** 2).sum() / ((whole - whole.mean((0, 1))) ** 2).sum()
+        assert kept[rank]["rollout_distance"] == pytest.approx(distance, rel=1e-10)
+
+
+def _outputs(
+    held: dict[str, NDArray[np.float64]], weights: NDArray[np.float64], inputs: NDArray[np.float32]
+) -> NDArray[np.float64]:
+    state, found = np.tile(held["h0"], (len(inputs), 1)), []
+    for t in range(inputs.shape[1]):
+        drive = np.tanh(state) @ weights.T + inputs[:, t] @ held["input"]
+        state = state + 0.2 * (-state + drive)
+        found.append(np.tanh(state) @ (held["readout"].T))
+    return np.stack(found, 1)
 
 
 def test_compare_gives_a_table_of_all_pairs() -> None:
