@@ -37,7 +37,7 @@ MAY = {
     "interop": (*BASE, "numerics", "tasks"),
     "training": (*BASE, "numerics", "tasks", "models"),
     "stages": (*BASE, "numerics", "tasks", "models", "training", "metrics", "interop", "plots", "report"),
-    "cli": (*BASE, "stages", "interop", "metrics", "tasks", "training", "plots"),
+    "cli": (*BASE, "stages", "interop", "metrics", "tasks", "training", "plots", "report"),
     "__main__": ("cli",),
 }
 

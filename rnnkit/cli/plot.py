@@ -106,7 +106,7 @@ def run(
             autocompletion=completion.choices("log", "linear"),
         ),
     ] = None,
-    dims: Annotated[int, _chosen("--dims", None, "dims", "2 (default) or 3 principal components.")] = 2,
+    dims: Annotated[int, _chosen("--dims", None, "dims", "2 or 3 principal components (default 2).")] = 2,
     trials: Annotated[
         int | None, _chosen("--trials", "B", "trials", "Trials to show, the first of the table, 1 or more.")
     ] = None,
