@@ -59,7 +59,10 @@ def _overlaps(**more: bool | int | float | str) -> Mapping[str, bool | int | flo
         "model": "lowrank",
         "alpha": 0.2,
         "bias": False,
-        "lr": 1e-2,
+        "optimizer": "sgd",
+        "lr": 0.1,
+        "dtype": "float64",
+        "fixed_trials": True,
         "schedule": "none",
         "steps_per_epoch": 10,
     }
@@ -110,13 +113,13 @@ PRESETS: dict[str, NamedPreset] = {
     ),
     "overlaps/damped-filter": NamedPreset(
         task="damped-filter",
-        settings=_overlaps(units=200, rank=2, nonlinearity="identity", batch=1, epochs=200, stop_loss=1e-6),
+        settings=_overlaps(units=200, rank=2, nonlinearity="identity", batch=1, lr=0.2, epochs=200, stop_loss=1e-6),
         summary="damped oscillation, a linear network of rank 2",
         source=f"{_OVERLAPS}, figure 12",
     ),
     "overlaps/flipflop-pulse": NamedPreset(
         task="flipflop-pulse",
-        settings=_overlaps(units=1024, rank=1, nonlinearity="tanh", batch=16, epochs=20, stop_loss=0.0025),
+        settings=_overlaps(units=1024, rank=1, nonlinearity="tanh", batch=16, lr=0.25, epochs=100, stop_loss=0.0025),
         summary="flip-flop with pulses that last, a tanh network of rank 1",
         source=f"{_OVERLAPS}, figure 4",
     ),

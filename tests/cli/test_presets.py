@@ -42,6 +42,8 @@ def test_networks_of_the_theory_are_of_low_rank_and_without_biases(name, tmp_pat
     assert network.architecture.nonlinearity == ("tanh" if "flipflop" in name else "identity")
     assert set(network.weights) == {"input.weight", "recurrent.left", "recurrent.right", "readout.weight"}
     assert network.task_parameters.get("dt", 0.2) == network.architecture.rate
+    assert network.weights["recurrent.left"].dtype == "float64"
+    assert (network.training["optimizer"], network.training["fixed_trials"]) == ("sgd", True)
 
 
 def test_trained_networks_are_their_task_s(tmp_path):
