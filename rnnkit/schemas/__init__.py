@@ -11,7 +11,7 @@ from rnnkit.schemas.columns import GOOD, Column, Schema
 from rnnkit.schemas.comparing import COMPARISONS, DEGENERACY, EMBEDDING, SENSITIVITY
 from rnnkit.schemas.dynamics import ABLATION_CONTROLS, ABLATIONS, FIXED_POINT_COVERAGE, FIXED_POINTS, SCHUR
 from rnnkit.schemas.learning import EIGENVALUES, FEATURE_LEARNING, MEMORY_DEMAND
-from rnnkit.schemas.overlaps import OVERLAPS, TRUNCATIONS
+from rnnkit.schemas.overlaps import CONSERVED, GRAM_MATRIX, OVERLAP_THEORY, OVERLAPS, TRUNCATIONS
 from rnnkit.schemas.runs import INFO, ROLLOUT, SAMPLE, SUMMARY, TRAINING
 
 __all__ = ["GOOD", "LEVELS", "SCHEMAS", "Column", "Schema", "get_schema"]
@@ -39,6 +39,9 @@ SCHEMAS: dict[str, Schema] = {
         EIGENVALUES,
         OVERLAPS,
         TRUNCATIONS,
+        OVERLAP_THEORY,
+        CONSERVED,
+        GRAM_MATRIX,
         MEMORY_DEMAND,
         CLAIMS,
         INFO,
