@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rnnkit.cli import completion
 from rnnkit.cli.command import provenance
 from rnnkit.cli.options import (
     Checkpoints,
@@ -23,10 +25,11 @@ from rnnkit.cli.options import (
     named,
     open_inputs,
     parse_parameters,
+    split_names,
 )
 from rnnkit.cli.output import check_apart, check_output, write_table
 from rnnkit.cli.scale import parse_counts
-from rnnkit.cli.talk import progress
+from rnnkit.cli.talk import Bar, progress
 from rnnkit.errors import InputError
 
 if TYPE_CHECKING:
@@ -62,6 +65,31 @@ def run(
             show_default=False,
         ),
     ] = None,
+    theory: Annotated[
+        bool,
+        typer.Option(
+            "--theory", help="Write what theory predicts from the overlaps before training, beside what was measured."
+        ),
+    ] = False,
+    motion: Annotated[
+        str | None,
+        typer.Option(
+            "--motion",
+            metavar="NAME,...",
+            help="Of --theory: descent (training, step by step; default), flow (its limit of small steps), "
+            "direct (descent on the overlaps themselves).",
+            show_default=False,
+            autocompletion=completion.choices("descent", "flow", "direct"),
+        ),
+    ] = None,
+    conserved: Annotated[
+        Path | None,
+        typer.Option("--conserved", metavar="FILE", help="Table of what gradient flow conserves.", show_default=False),
+    ] = None,
+    gram: Annotated[
+        Path | None,
+        typer.Option("--gram", metavar="FILE", help="Table of the augmented Gram matrix.", show_default=False),
+    ] = None,
     task: TaskName = None,
     parameters: TaskParameters = None,
     inputs: Inputs = None,
@@ -77,18 +105,20 @@ def run(
 
     The options of trials (--task, -t, --inputs, --trials, --seed, --ood) are those of the table of --truncations.
     """
-    target, aside = check_output(out, form), check_output(truncations, None, "--truncations")
-    if truncations is not None and aside[0] is None:
-        raise InputError("--truncations", "goes to a file", "name a file")
-    outputs = {"--out": out, "--truncations": truncations}
+    target, aside = check_output(out, form), _aside(truncations=truncations, conserved=conserved, gram=gram)
+    outputs = {"--out": out, **{f"--{name}": path for name, (path, _) in aside.items()}}
     check_apart(outputs, {})
     ranks, chosen = _ranks(rank), parse_parameters(parameters)
+    motions = split_names("--motion", motion)
     sampled = task is not None or bool(chosen) or trials is not None or ood
     _check_together(bool(ranks), history, initial, truncations, sampled, inputs)
+    _check_theory(theory, bool(ranks), initial, motions, [name for name in ("conserved", "gram") if name in aside])
     from rnnkit.devices import choose_device, set_threads
     from rnnkit.history import history_beside, open_history
     from rnnkit.interop import load_all
+    from rnnkit.stages import conserved_quantities, gram_matrices
     from rnnkit.stages.evaluation import TaskChoice
+    from rnnkit.stages.overlap_theory import overlap_theory
     from rnnkit.stages.overlaps import overlaps
     from rnnkit.stages.truncations import truncations as truncation_tables
 
@@ -98,42 +128,71 @@ def run(
     beside = [history_beside(path) for path in loaded.paths] if history else []
     read = [*loaded.paths, *beside, *named([inputs])]
     check_apart(outputs, {f"input {path}": path for path in read})
-    histories = [open_history(path) for path in beside]
+    networks, histories = loaded.checkpoints, [open_history(path) for path in beside]
     given, count = open_inputs(inputs), trials if trials is not None else 100
     ran = provenance(
         rank=ranks, history=history, initial=initial, task=task, parameters=chosen, inputs=inputs,
-        trials=count, seed=seed, ood=ood,
+        trials=count, seed=seed, ood=ood, theory=theory, motion=motions or None,
     ).with_inputs(read)  # fmt: skip
-    networks, rows = loaded.checkpoints, []
-    if aside[0] is not None:
+
+    def truncated() -> Iterator[pa.Table]:
         with progress("truncations") as bar:
-            rows = list(
-                truncation_tables(
-                    networks,
-                    ranks,
-                    TaskChoice(task, chosen),
-                    initial=initial,
-                    trials=count,
-                    seed=seed,
-                    ood=ood,
-                    inputs=given,
-                    device=where,
-                    progress=bar,
-                )
-            )
+            yield from truncation_tables(
+                *(networks, ranks, TaskChoice(task, chosen)), initial=initial, trials=count, seed=seed, ood=ood,
+                inputs=given, device=where, progress=bar,
+            )  # fmt: skip
+
+    if theory:
+        name, parts = "overlap_theory", overlap_theory(networks, histories, motions=motions or ("descent",))
+    else:
+        name, parts = "overlaps", overlaps(networks, ranks, initial=initial, histories=histories)
+    # Tables beside it are made whole before anything is written, so that an error leaves no part of the work.
+    makers: dict[str, Callable[[], Iterator[pa.Table]]] = {
+        "truncations": truncated,
+        "conserved": partial(conserved_quantities, networks, histories, initial=initial),
+        "gram": partial(gram_matrices, networks, histories, initial=initial),
+    }
+    made = {key: list(makers[key]()) for key in aside}
     snapshots = sum(len(found.steps) for found in histories) if history else len(networks)
     with progress("snapshots" if history else "networks") as bar:
-        parts = overlaps(networks, ranks, initial=initial, histories=histories)
+        code = write_table(name, _counted(parts, snapshots, bar), target, bool(out or form), ran)
+    return max([code, *(write_table(_SCHEMAS[key], made[key], aside[key], True, ran) for key in aside)])
 
-        def counted() -> Iterator[pa.Table]:
-            done = 0
-            for part in parts:
-                yield part
-                done += len(set(part["step"].to_pylist()))
-                bar(done, snapshots)
 
-        code = write_table("overlaps", counted(), target, bool(out or form), ran)
-    return max(code, write_table("truncations", rows, aside, True, ran)) if aside[0] is not None else code
+#: Schemas of the tables beside the main one, by option.
+_SCHEMAS = {"truncations": "truncations", "conserved": "conserved", "gram": "gram_matrix"}
+
+
+def _aside(**paths: Path | None) -> dict[str, tuple[Path | None, str]]:
+    """Return files and formats of the tables that go to a file beside the main one."""
+    found = {}
+    for name, path in paths.items():
+        if path is None:
+            continue
+        found[name] = check_output(path, None, f"--{name}")
+        if found[name][0] is None:
+            raise InputError(f"--{name}", "goes to a file", "name a file")
+    return found
+
+
+def _counted(parts: Iterable[pa.Table], snapshots: int, bar: Bar) -> Iterator[pa.Table]:
+    """Pass tables on, and show how many snapshots they were of."""
+    done = 0
+    for part in parts:
+        yield part
+        done += len(set(part["step"].to_pylist()))
+        bar(done, snapshots)
+
+
+def _check_theory(theory: bool, ranks: bool, initial: bool, motions: Sequence[str], views: Sequence[str]) -> None:
+    """Raise InputError for options that do not go with the theory, or need it."""
+    if motions and not theory:
+        raise InputError("--motion", "is of the theory", "add --theory")
+    if ranks and (theory or views):
+        option = "--theory" if theory else f"--{views[0]}"
+        raise InputError(option, "is of the vectors that were trained, not of truncations", "leave out --rank")
+    if theory and initial:
+        raise InputError("--theory", "is of the whole training", "leave out --initial")
 
 
 def _check_together(

@@ -68,7 +68,13 @@ OVERLAP_THEORY = Schema(
             "`descent`: gradient descent, step by step; `flow`: its limit of small steps; `direct`: descent on the "
             "overlaps themselves, which training does not do",
         ),
-        Column("measured", "float64", "1", "overlap, or mean squared error on the trials of the next step", True),
+        Column(
+            "measured",
+            "float64",
+            "1",
+            "overlap, or mean squared error on the trials of the last step taken, at step 0 of the first",
+            True,
+        ),
         Column("predicted", "float64", "1", "the same from the overlaps at step 0", True),
         Column("deviation", "float64", "1", "predicted less measured", True),
         Column("visible", "bool", "", "the loss is a function of it; null for the loss", True),

@@ -20,15 +20,23 @@ from rnnkit.stages.evaluation import require_sound
 from rnnkit.stages.loadings import Loadings, layout_of, loadings, sees_linearly
 from rnnkit.tables import arrow_schema
 
-__all__ = ["overlaps", "trained_steps", "weights_of"]
+__all__ = ["Snapshots", "overlaps", "snapshot_of", "snapshots_of", "trained_steps", "weights_of"]
 
 #: Bytes of the snapshots, in double precision, that are worked on together.
 _BLOCK_BYTES = 1 << 23
 
 
 @dataclass(frozen=True)
-class _Block:
-    """Some snapshots of one network."""
+class Snapshots:
+    """Some snapshots of one network.
+
+    Attributes
+    ----------
+    steps : (k,) int64
+        Optimiser steps of training.
+    weights : dict of (k, ...) arrays
+        By the names of the checkpoint format, those that do not train included.
+    """
 
     steps: NDArray[np.int64]
     weights: dict[str, NDArray[Any]]
@@ -112,17 +120,24 @@ def overlaps(
         first, *_ = (layout_of(network.name, network.architecture, weights, rank) for rank in wanted)
         layouts.append(first)
     for network, history in zip(networks, histories, strict=False):
-        _check(network, history)
+        _check(network, history)  # before anything is written
     if not histories:
         require_sound([replace(network, weights=weights_of(network, initial)[1]) for network in networks])
     for k, (network, layout) in enumerate(zip(networks, layouts, strict=True)):
-        for block in _snapshots(network, histories[k]) if histories else [_single(network, initial)]:
+        for block in snapshots_of(network, histories[k]) if histories else [snapshot_of(network, initial)]:
             yield _table(network, layout, block, wanted)
 
 
-def _single(network: Checkpoint, initial: bool) -> _Block:
+def snapshot_of(network: Checkpoint, initial: bool) -> Snapshots:
+    """Return the weights after training, or before it, as one snapshot.
+
+    Raises
+    ------
+    InputError
+        When the weights before training are not known.
+    """
     step, weights = weights_of(network, initial)
-    return _Block(np.array([step]), {name: value[None] for name, value in weights.items()})
+    return Snapshots(np.array([step]), {name: value[None] for name, value in weights.items()})
 
 
 def _check(network: Checkpoint, history: History) -> None:
@@ -135,18 +150,25 @@ def _check(network: Checkpoint, history: History) -> None:
             raise InputError(str(history.path), what, "keep the files of a network together")
 
 
-def _snapshots(network: Checkpoint, history: History) -> Iterator[_Block]:
-    """Yield blocks of snapshots; what is not trained is that of the network."""
+def snapshots_of(network: Checkpoint, history: History) -> Iterator[Snapshots]:
+    """Yield a few snapshots at a time; what is not trained is that of the network.
+
+    Raises
+    ------
+    InputError
+        When the snapshots are not of such a network.
+    """
+    _check(network, history)
     still = {name: value for name, value in network.weights.items() if name not in history.names}
     if set(CAYLEY_TENSORS) <= set(history.names):
         still.pop("recurrent.weight", None)
     each = sum(8 * int(np.prod(history.places[name].shape[1:])) for name in history.names)
     for steps, held in history.blocks(max(1, _BLOCK_BYTES // max(1, each))):
         constant = {name: np.broadcast_to(value, (len(steps), *value.shape)) for name, value in still.items()}
-        yield _Block(steps, held | constant)
+        yield Snapshots(steps, held | constant)
 
 
-def _table(network: Checkpoint, layout: Layout, block: _Block, ranks: Sequence[int | None]) -> pa.Table:
+def _table(network: Checkpoint, layout: Layout, block: Snapshots, ranks: Sequence[int | None]) -> pa.Table:
     status = _statuses(block)
     sound = np.array([one == "ok" for one in status])
     # Of weights that are not finite nothing is computed: they are set aside here, and flagged.
@@ -161,7 +183,7 @@ def _over(flags: NDArray[np.bool_], dimensions: int) -> NDArray[np.bool_]:
     return flags.reshape(-1, *[1] * (dimensions - 1))
 
 
-def _statuses(block: _Block) -> list[str]:
+def _statuses(block: Snapshots) -> list[str]:
     """Return `ok`, or the first tensor that is not finite, of each snapshot."""
     status = ["ok"] * len(block.steps)
     for name, value in sorted(block.weights.items(), reverse=True):

@@ -201,7 +201,7 @@ CASES = [
             "bad/zero.safetensors": "damaged",
             "bad/huge.safetensors": "damaged",
             "good.pt": "rnnkit import",
-            "sample.parquet": "rnnkit import",
+            "sample.parquet": "is a table",
         }.items()
         if not (line.startswith("info") and path.startswith("sample"))
     ],
@@ -767,6 +767,15 @@ CASES = [
     Case("overlaps bad/gru.safetensors --rank 1 -o new.csv", "'gru'", "no loading vectors"),
     Case("overlaps bad/nan.safetensors --rank 1 -o new.csv", "recurrent.weight", "NaN"),
     Case("overlaps bad/taskless.safetensors --rank 1 -o new.csv --initial", "no weights before", "leave out --initial"),
+    Case("overlaps ckpts -o new.csv --theory", "is a 'vanilla' network", "lowrank"),
+    Case("overlaps ckpts -o new.csv --conserved c.csv", "is a 'vanilla' network", "lowrank"),
+    Case("overlaps ckpts -o new.csv --theory --motion flo", "flo", "did you mean 'flow'"),
+    Case("overlaps ckpts -o new.csv --motion flow", "--motion", "add --theory"),
+    Case("overlaps ckpts -o new.csv --theory --rank 1", "--theory", "leave out --rank"),
+    Case("overlaps ckpts -o new.csv --theory --initial", "--theory", "leave out --initial"),
+    Case("overlaps ckpts -o new.csv --rank 1 --gram g.csv", "--gram", "leave out --rank"),
+    Case("overlaps ckpts -o new.csv --gram new.csv", "--gram", "same file"),
+    Case("overlaps ckpts -o new.csv --conserved -", "--conserved", "name a file"),
     Case("overlaps bad/taskless.safetensors --rank 1 -o new.csv --history", "taskless.history", "--snapshots"),
     Case("overlaps bad/taskless.safetensors --rank 1 -o new.csv --truncations n.csv", "no task of its own", "--task"),
     # twin

@@ -12,7 +12,7 @@ def words(tables, *more):
 
 
 def test_both_tables_say_where_they_come_from(tables, tmp_path):
-    done = run_cli(*words(tables, "--embed", tmp_path / "placed.parquet", "-o", tmp_path / "out.parquet"))
+    done = run_cli(*words(tables, "--embed", tmp_path / "placed.parquet", "-o", tmp_path / "out.parquet"), "-q")
     assert (done.code, done.out, done.err) == (0, b"", "")
     notes = {name: table_note(tmp_path / f"{name}.parquet") for name in ("placed", "out")}
     assert [(note["schema"], note["version"]) for note in notes.values()] == [("embedding", 1), ("degeneracy", 2)]

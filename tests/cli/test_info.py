@@ -62,7 +62,7 @@ def test_a_wide_table_on_a_terminal(tmp_path, monkeypatch):
 
 
 def test_rows_of_a_table_that_are_shown(tmp_path):
-    row = {"epoch": 1, "lr": 1, "seconds": 1, "status": "ok"}
+    row = {"epoch": 1, "lr": 1, "seconds": 1, "phase": 1, "status": "ok"}
     with open_writer(tmp_path / "t.csv", "csv", {}) as to:
         to.write(build("training", [row | {"network": f"n{k}"} for k in range(30)]))
     few, all_ = run_cli("info", tmp_path / "t.csv"), run_cli("info", tmp_path / "t.csv", "--rows", 30)

@@ -452,6 +452,8 @@ def cut(_: Outcome, folder: Path) -> object:
 
 OVERLAPS = "overlaps ckpts --rank 1 -q"
 CUT = f"{OVERLAPS} --truncations out/c.csv --trials 5"
+PLAIN = "overlaps descended -q"
+PREDICTED = f"{PLAIN} --theory"
 TWIN = "twin low --copies 1 -o out -q"
 TABLED = "twin --overlaps gram.csv --network a --step 0 -o out -q"
 SAMPLED = "sample-gram --overlaps gram.csv --network a --step 0 --units 12 -o out -q"
@@ -463,6 +465,10 @@ EFFECTS |= {
     ("overlaps", "history"): Effect(OVERLAPS, f"{OVERLAPS} --history", rows),
     ("overlaps", "initial"): Effect(OVERLAPS, f"{OVERLAPS} --initial", rows),
     ("overlaps", "truncations"): Effect(OVERLAPS, CUT, files, rows),
+    ("overlaps", "theory"): Effect(PLAIN, PREDICTED, rows),
+    ("overlaps", "motion"): Effect(PREDICTED, f"{PREDICTED} --motion descent,flow", rows),
+    ("overlaps", "conserved"): Effect(PLAIN, f"{PLAIN} --conserved out/c.csv", files, rows),
+    ("overlaps", "gram"): Effect(PLAIN, f"{PLAIN} --gram out/g.csv", files, rows),
     ("overlaps", "task"): Effect(CUT, f"{CUT} --task flipflop -t bits=2", cut, rows),
     ("overlaps", "parameters"): Effect(CUT, f"{CUT} -t probability=1", cut, rows),
     ("overlaps", "inputs"): Effect(CUT, f"{CUT.replace('--trials 5', '')} --inputs inputs.npz", cut, rows),
@@ -562,6 +568,15 @@ def low(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def descended(tmp_path_factory) -> Path:
+    """A low-rank network trained as the theory has it."""
+    folder = tmp_path_factory.mktemp("descended") / "descended"
+    line = ["train", "overlaps/filter", "-t", "steps=20", "--units", 20, "--epochs", 2, "--validation-trials", 1]
+    assert run_cli(*line, "--seeds", 0, "-o", folder, "-q").code == 0
+    return folder
+
+
 def gram() -> str:
     """Overlaps of two networks at two steps, as a text table."""
     lines = ["network,step,left,right,value"]
@@ -582,10 +597,11 @@ def switches() -> dict[str, np.ndarray]:
 
 
 @pytest.fixture
-def desk(ensemble, tables, current, low, tmp_path, monkeypatch) -> Path:
+def desk(ensemble, tables, current, low, descended, tmp_path, monkeypatch) -> Path:
     (tmp_path / "ckpts").symlink_to(ensemble)
     (tmp_path / "current").symlink_to(current)
     (tmp_path / "low").symlink_to(low)
+    (tmp_path / "descended").symlink_to(descended)
     (tmp_path / "gram.csv").write_text(gram())
     for path in tables.iterdir():
         (tmp_path / path.name).symlink_to(path)

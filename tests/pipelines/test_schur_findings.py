@@ -198,7 +198,7 @@ def test_the_makefile_asks_for_every_experiment():
     text = done.stdout.replace("\\\n", " ")
     lines = [" ".join(line.split()) for line in text.splitlines()]
     trained = [line for line in lines if " train " in line]
-    for preset in set(PRESETS) - {"schur/copy"}:
+    for preset in {name for name in PRESETS if name.startswith("schur/")} - {"schur/copy"}:
         assert [line for line in trained if f" {preset} " in line and "--seeds 0:8" in line]
     copies = [line for line in trained if " schur/copy " in line]
     assert len(copies) == 12
