@@ -11,7 +11,7 @@ from rnnkit.cli.command import provenance
 from rnnkit.cli.options import Checkpoints, Format, Out
 from rnnkit.cli.output import check_apart, check_output, write_table
 from rnnkit.cli.talk import progress, talk
-from rnnkit.errors import InputError
+from rnnkit.errors import FileError, InputError
 
 NAME = "path-dependence"
 EXAMPLE = "rnnkit path-dependence aba aaa -o memory.parquet"
@@ -48,6 +48,9 @@ def run(
 
     loaded = load_all(checkpoints)
     beside = [history_beside(path) for path in loaded.paths]
+    for path in beside:
+        if not path.is_file():
+            raise FileError(str(path), "no such file", "train with --snapshots K or --snapshot-steps K")
     read = [*loaded.paths, *beside]
     check_apart(outputs, {f"input {path}": path for path in read})
     histories = [open_history(path) for path in beside]
