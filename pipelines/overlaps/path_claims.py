@@ -2,8 +2,8 @@
 
     python path_claims.py --figure 3 build/fig3/memory.parquet -o build/fig3/claims.parquet
 
-Figures 6 and 10 show single overlaps, and read a table of them besides (`overlaps --history`). Norms are above 0 whatever
-happens, so that each claim is of a difference, or of a number that is to be small. Networks are the samples.
+Figures 6 and 10 show single overlaps, and read a table of them besides (`overlaps --history`). Norms are above 0
+whatever happens, so that each claim is of a difference, or of a number that is to be small. Networks are the samples.
 """
 
 from __future__ import annotations
