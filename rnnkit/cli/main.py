@@ -23,6 +23,7 @@ from rnnkit.cli import (
     info,
     memory_demand,
     overlaps,
+    path_dependence,
     plot,
     report,
     rollout,
@@ -55,7 +56,8 @@ app = typer.Typer(
 
 for module in (
     *(train, tasks, sample, info, import_, export, rollout, compare, degeneracy),
-    *(fixedpoints, schur_ablate, feature_learning, overlaps, twin, sample_gram, memory_demand, plot, report),
+    *(fixedpoints, schur_ablate, feature_learning, overlaps, path_dependence, twin, sample_gram, memory_demand),
+    *(plot, report),
 ):
     register(app, module.run, module.NAME, module.EXAMPLE)
 

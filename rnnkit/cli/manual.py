@@ -70,6 +70,11 @@ MANUAL: dict[str, Files] = {
         f"{_CHECKPOINTS}; their snapshots with --history; inputs from a file with --inputs",
         "a table 'overlaps': a row for each network, step and pair of vectors; 'truncations' with --truncations",
     ),
+    "path-dependence": Files(
+        f"{_CHECKPOINTS}. Low-rank networks trained with --protocol, and their snapshots",
+        "a table 'path_dependence': a row for each network or pair and kind of overlaps; 'carried_overlaps' with "
+        "--connection",
+    ),
     "twin": Files(
         f"{_CHECKPOINTS}; or overlaps from a table with --overlaps", "a folder with a checkpoint for each twin", ""
     ),
@@ -88,7 +93,7 @@ PANELS: dict[str, tuple[str, ...]] = {
     "Networks": ("train", "import", "export", "info", "twin", "sample-gram"),
     "Tasks": ("tasks", "sample", "memory-demand"),
     "Run and compare": ("rollout", "compare", "degeneracy"),
-    "Take apart": ("fixedpoints", "schur-ablate", "feature-learning", "overlaps"),
+    "Take apart": ("fixedpoints", "schur-ablate", "feature-learning", "overlaps", "path-dependence"),
 }
 
 

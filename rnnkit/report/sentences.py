@@ -215,6 +215,37 @@ def _gram_matrix(rows: pd.DataFrame) -> Lines:
     ]
 
 
+def _path_dependence(rows: pd.DataFrame) -> Lines:
+    """Ratios by kind of overlaps: what is left of B, and how far two networks still are apart."""
+    lines = []
+    words = {
+        "memory": "Left of the way to another task and back",
+        "divergence": "Apart after the same last task, of the distance before it",
+    }
+    for measure, start in words.items():
+        part = rows[(rows["measure"] == measure) & rows["ratio"].notna()]
+        each = []
+        for kind, own in part.groupby("kind", sort=False):
+            beyond = own["ratio_beyond_control"]
+            more = f" ({value_range(beyond)} beyond the control)" if beyond.notna().any() else ""
+            each.append(f"{kind} overlaps {value_range(own['ratio'])}{more}")
+        if each:
+            lines.append(f"{start}: {listed(each)}.")
+    return lines
+
+
+def _carried_overlaps(rows: pd.DataFrame) -> Lines:
+    """How far what was carried is off at the ends, beside how far the overlaps moved."""
+    held = rows[rows["carried"].notna()]
+    if held.empty:
+        return []
+    ends = held[held["phase"] == held.groupby("network")["phase"].transform("max")]
+    moved, off = (ends["measured"] - ends["start"]).abs().max(), ends["deviation"].abs().max()
+    return [
+        f"Unseen overlaps carried along the visible path are off by up to {number(off)} of moves of {number(moved)}."
+    ]
+
+
 #: By schema, in the order in which they are said; a table of another schema has nothing to say.
 SENTENCES: dict[str, Sentence] = {
     "info": Sentence(("task", "model", "units", "status"), _info),
@@ -233,5 +264,7 @@ SENTENCES: dict[str, Sentence] = {
     "conserved": Sentence(("quantity", "drift", "holds"), _conserved),
     "gram_matrix": Sentence(("network", "step", "left", "right", "value", "visible", "by_visible"), _gram_matrix),
     "truncations": Sentence(("rank", "share_of_norm", "rollout_distance"), _truncations),
+    "path_dependence": Sentence(("measure", "kind", "ratio", "ratio_beyond_control"), _path_dependence),
+    "carried_overlaps": Sentence(("network", "phase", "start", "measured", "carried", "deviation"), _carried_overlaps),
     "memory_demand": Sentence(("task", "h_star"), _memory_demand),
 }

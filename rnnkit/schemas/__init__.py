@@ -9,6 +9,7 @@ from rnnkit.errors import unknown_name
 from rnnkit.schemas.claims import CLAIMS
 from rnnkit.schemas.columns import GOOD, Column, Schema
 from rnnkit.schemas.comparing import COMPARISONS, DEGENERACY, EMBEDDING, SENSITIVITY
+from rnnkit.schemas.courses import CARRIED_OVERLAPS, PATH_DEPENDENCE
 from rnnkit.schemas.dynamics import ABLATION_CONTROLS, ABLATIONS, FIXED_POINT_COVERAGE, FIXED_POINTS, SCHUR
 from rnnkit.schemas.learning import EIGENVALUES, FEATURE_LEARNING, MEMORY_DEMAND
 from rnnkit.schemas.overlaps import CONSERVED, GRAM_MATRIX, OVERLAP_THEORY, OVERLAPS, TRUNCATIONS
@@ -42,6 +43,8 @@ SCHEMAS: dict[str, Schema] = {
         OVERLAP_THEORY,
         CONSERVED,
         GRAM_MATRIX,
+        PATH_DEPENDENCE,
+        CARRIED_OVERLAPS,
         MEMORY_DEMAND,
         CLAIMS,
         INFO,

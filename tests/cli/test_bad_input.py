@@ -186,6 +186,7 @@ CKPT_COMMANDS = {
     "feature-learning {} -o new.csv": "feature-learning",
     "fixedpoints {} -o new.csv": "fixedpoints",
     "overlaps {} --rank 1 -o new.csv": "overlaps",
+    "path-dependence {} -o new.csv": "path-dependence",
     "twin {} --rank 1 -o new": "twin",
 }
 CASES = [
@@ -790,6 +791,19 @@ CASES = [
     Case("overlaps ckpts -o new.csv --conserved -", "--conserved", "name a file"),
     Case("overlaps bad/taskless.safetensors --rank 1 -o new.csv --history", "taskless.history", "--snapshots"),
     Case("overlaps bad/taskless.safetensors --rank 1 -o new.csv --truncations n.csv", "no task of its own", "--task"),
+    # path-dependence
+    Case("path-dependence", "CKPT", "must be given"),
+    Case("path-dependence bad/taskless.safetensors -o new.csv", "taskless.history", "train with --snapshots K"),
+    *[
+        Case(f"path-dependence ckpts {rest}", names, says)
+        for rest, names, says in [
+            ("-o new.csv", "'vanilla' network", "train with --model lowrank"),
+            ("-o new.xlsx", "new.xlsx", "names no format"),
+            ("-o new.csv --connection -", "--connection", "name a file"),
+            ("-o new.csv --connection new", "--connection new", "names no format"),
+            ("-o new.csv --connection new.csv", "--connection", "same file as --out"),
+        ]
+    ],
     # twin
     Case("twin -o new", "CKPT, --overlaps", "one of the two"),
     Case("twin ckpts", "--out", "must be given"),

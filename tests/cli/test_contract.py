@@ -19,6 +19,7 @@ from rnnkit.provenance import file_digest
 from rnnkit.schemas import SCHEMAS
 from rnnkit.tables import arrow_schema, read
 from tests.conftest import QUICK, edit_weights, folder_state, run_cli, table_note, without_seconds
+from tests.stages.planted_courses import save_course
 
 REGISTERED = {info.name: info for info in app.registered_commands}
 
@@ -41,6 +42,7 @@ TABLES = {
     "feature-learning": (["feature-learning", "{ckpts}", "--trials", "2"], "feature_learning"),
     "overlaps": (["overlaps", "{ckpts}", "--rank", "1"], "overlaps"),
     "overlaps --history": (["overlaps", "{ckpts}", "--rank", "2", "--history"], "overlaps"),
+    "path-dependence": (["path-dependence", "{courses}"], "path_dependence"),
     "memory-demand": (
         [
             *("memory-demand", "flipflop", "-t", "steps=8", "--history", "1:4", "--trials", "20"),
@@ -78,6 +80,7 @@ READ = {
     "fixedpoints": ["{ckpts}"],
     "overlaps": ["{ckpts}"],
     "overlaps --history": ["{ckpts}"],
+    "path-dependence": ["{courses}"],
     "memory-demand": [],
 }
 
@@ -86,7 +89,10 @@ READ = {
 def places(ensemble, tables, tmp_path_factory) -> dict[str, str]:
     exported = tmp_path_factory.mktemp("exported")
     assert run_cli("export", ensemble, "--to", "torch", "-o", exported, "-q").code == 0
-    return {"ckpts": str(ensemble), "tables": str(tables), "exported": str(exported)}
+    courses = tmp_path_factory.mktemp("courses")
+    for name in ("ABA", "AAA"):
+        save_course(courses, name.lower(), name, length=4000, every=2000)
+    return {"courses": str(courses), "ckpts": str(ensemble), "tables": str(tables), "exported": str(exported)}
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from rnnkit.checkpoints import Checkpoint, load_native, save_native
 from rnnkit.cli.main import app
 from rnnkit.numerics.loading_vectors import Layout
 from tests.conftest import QUICK, Outcome, run_cli, table_note, without_seconds
+from tests.stages.planted_courses import save_course
 
 COMMANDS = typer.main.get_command(app).commands
 #: In the contract's suite for every command: where output goes, what is said, help.
@@ -456,6 +457,7 @@ OVERLAPS = "overlaps ckpts --rank 1 -q"
 CUT = f"{OVERLAPS} --truncations out/c.csv --trials 5"
 PLAIN = "overlaps descended -q"
 PREDICTED = f"{PLAIN} --theory"
+PATH = "path-dependence courses/aba.safetensors -q"
 TWIN = "twin low --copies 1 -o out -q"
 TABLED = "twin --overlaps gram.csv --network a --step 0 -o out -q"
 SAMPLED = "sample-gram --overlaps gram.csv --network a --step 0 --units 12 -o out -q"
@@ -479,6 +481,8 @@ EFFECTS |= {
     ("overlaps", "ood"): Effect(CUT, f"{CUT} --ood", cut, rows),
     ("overlaps", "device"): Effect(f"{OVERLAPS} --device cpu", f"{OVERLAPS} --device cuda:99", code),
     ("overlaps", "threads"): Effect(f"{CUT} --threads 1", f"{CUT} --threads 2", threads, rows),
+    ("path-dependence", "checkpoints"): Effect(PATH, f"{PATH} courses/aaa.safetensors", rows),
+    ("path-dependence", "connection"): Effect(PATH, f"{PATH} --connection out/c.csv", files, rows),
     ("twin", "checkpoints"): Effect(TWIN, f"{TWIN} low/a.safetensors".replace(" low ", " "), files),
     ("twin", "overlaps"): Effect(TWIN, TABLED, made),
     ("twin", "network"): Effect(TABLED, TABLED.replace("--network a", "--network b"), made),
@@ -579,6 +583,15 @@ def descended(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def courses(tmp_path_factory) -> Path:
+    """A network that returned to its first task, and its control."""
+    folder = tmp_path_factory.mktemp("courses") / "courses"
+    for name in ("ABA", "AAA"):
+        save_course(folder, name.lower(), name, length=200, every=50)
+    return folder
+
+
 def gram() -> str:
     """Overlaps of two networks at two steps, as a text table."""
     lines = ["network,step,left,right,value"]
@@ -599,11 +612,12 @@ def switches() -> dict[str, np.ndarray]:
 
 
 @pytest.fixture
-def desk(ensemble, tables, current, low, descended, tmp_path, monkeypatch) -> Path:
+def desk(ensemble, tables, current, low, descended, courses, tmp_path, monkeypatch) -> Path:
     (tmp_path / "ckpts").symlink_to(ensemble)
     (tmp_path / "current").symlink_to(current)
     (tmp_path / "low").symlink_to(low)
     (tmp_path / "descended").symlink_to(descended)
+    (tmp_path / "courses").symlink_to(courses)
     (tmp_path / "gram.csv").write_text(gram())
     for path in tables.iterdir():
         (tmp_path / path.name).symlink_to(path)

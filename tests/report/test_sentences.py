@@ -51,6 +51,24 @@ FRAMES = {
     "truncations": pd.DataFrame(
         {"rank": [1, 1, 2, 3], "share_of_norm": [0.2, 0.4, 0.9, None], "rollout_distance": [0.1, None, None, None]}
     ),
+    "path_dependence": pd.DataFrame(
+        {
+            "measure": ["memory", "memory", "memory", "divergence"],
+            "kind": ["unseen", "unseen", "visible", "unseen"],
+            "ratio": [0.25, 0.75, None, 0.5],
+            "ratio_beyond_control": [0.125, None, None, None],
+        }
+    ),
+    "carried_overlaps": pd.DataFrame(
+        {
+            "network": ["a", "a", "a"],
+            "phase": [1, 2, 2],
+            "start": [0.0, 0.0, 1.0],
+            "measured": [9.0, 2.0, 1.5],
+            "carried": [9.5, 2.25, 1.5],
+            "deviation": [0.5, 0.25, 0.0],
+        }
+    ),
     "memory_demand": pd.DataFrame({"task": ["sine", "sine", "copy"], "h_star": [2, 2, 11]}),
 }
 SAID = {
@@ -96,6 +114,12 @@ SAID = {
         "Truncated to rank 1: share of the norm 0.2 to 0.4, median 0.3; distance of the outputs 0.1.",
         "Truncated to rank 2: share of the norm 0.9.",
     ],
+    "path_dependence": [
+        "Left of the way to another task and back: unseen overlaps 0.25 to 0.75, median 0.5 (0.125 beyond the "
+        "control).",
+        "Apart after the same last task, of the distance before it: unseen overlaps 0.5.",
+    ],
+    "carried_overlaps": ["Unseen overlaps carried along the visible path are off by up to 0.25 of moves of 2."],
     "memory_demand": ["Memory demand: sine 2 steps; copy 11 steps."],
 }
 
