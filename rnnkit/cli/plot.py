@@ -110,6 +110,9 @@ def run(
     trials: Annotated[
         int | None, _chosen("--trials", "B", "trials", "Trials to show, the first of the table, 1 or more.")
     ] = None,
+    step: Annotated[
+        int | None, _chosen("--step", "K", "step", "Step of training to show, 0 or more; the last by default.")
+    ] = None,
 ) -> int:
     """Draw tables as a figure, to be printed in a column of a journal."""
     known = get_kind(kind)
@@ -123,6 +126,7 @@ def run(
         scale=scale,
         dims=dims,
         trials=trials,
+        step=step,
     )
     from rnnkit.atomic import atomic_path
     from rnnkit.stages.plot import plot as stage

@@ -90,6 +90,12 @@ KINDS: dict[str, Kind] = {
         ("value", "factor", "factor_scale", "scale", "networks"),
     ),
     "task": Kind("Task", "example trials", ("sample", "rollout"), (), ("networks", "trials")),
+    "overlaps": Kind("Overlaps", "overlaps in training", ("overlap_theory", "overlaps"), (), ("value", "networks")),
+    "theory-loss": Kind(
+        "Theory of the loss", "losses by step", ("overlap_theory",), (), ("colour", "scale", "networks")
+    ),
+    "gram": Kind("Gram matrix", "matrices of overlaps", ("gram_matrix", "overlaps"), (), ("networks", "step")),
+    "twins": Kind("Twins", "overlaps side by side", ("overlaps",), (), ("networks", "step")),
 }
 
 

@@ -25,6 +25,7 @@ CHOICES = {
     "scale": "--scale",
     "dims": "--dims",
     "trials": "--trials",
+    "step": "--step",
 }
 
 
@@ -59,6 +60,8 @@ class Settings:
         2 or 3 principal components.
     trials : int, optional
         Trials to show, the first of the table.
+    step : int, optional
+        Optimiser step of training to show; each network's last if None.
 
     Raises
     ------
@@ -89,6 +92,7 @@ class Settings:
     scale: str | None = None
     dims: int = 2
     trials: int | None = None
+    step: int | None = None
 
     def __post_init__(self) -> None:
         _between("--width", self.width, 0.5, 100, "inches")
@@ -102,6 +106,8 @@ class Settings:
             raise InputError("--dims", f"{self.dims} is not a number of axes", "give 2 or 3")
         if self.trials is not None and self.trials < 1:
             raise InputError("--trials", f"{self.trials} is not a number of trials", "give 1 or more")
+        if self.step is not None and self.step < 0:
+            raise InputError("--step", f"{self.step} is not a step of training", "give 0 or more")
 
 
 def _between(option: str, value: float | None, low: float, high: float, unit: str) -> None:

@@ -171,6 +171,50 @@ def _truncations(rows: pd.DataFrame) -> Lines:
     return lines
 
 
+def _overlap_theory(rows: pd.DataFrame) -> Lines:
+    """How far each motion is off at most, beside how far overlaps moved and what the loss was at first."""
+    lines = []
+    loss = rows["left"] == "loss"
+    for motion, part in rows.groupby("motion", sort=False):
+        own, losses = part[~loss.loc[part.index]], part[loss.loc[part.index]]
+        each = []
+        if own["deviation"].notna().any():
+            moved = own.groupby(["network", "left", "right"], sort=False)["measured"].agg(lambda v: v.max() - v.min())
+            each.append(
+                f"overlaps {number(own['deviation'].abs().max())} where they move by up to {number(moved.max())}"
+            )
+        if losses["deviation"].notna().any():
+            first = losses.groupby("network", sort=False)["measured"].first()
+            each.append(f"losses {number(losses['deviation'].abs().max())} of up to {number(first.max())} at first")
+        if each:
+            lines.append(f"Largest deviations of the theory ({motion}) from training: {listed(each)}.")
+    return lines
+
+
+def _conserved(rows: pd.DataFrame) -> Lines:
+    """The largest drift of what gradient flow conserves, and of what it does not here."""
+    lines = []
+    for holds, words in ((True, "What gradient flow conserves"), (False, "What it does not conserve here")):
+        part = rows[(rows["holds"].astype(bool) == holds) & rows["drift"].notna()]
+        each = [f"{name} {number(own.abs().max())}" for name, own in part.groupby("quantity", sort=False)["drift"]]
+        if each:
+            lines.append(f"{words} drifted by up to: {listed(each, most=12)}.")
+    return lines
+
+
+def _gram_matrix(rows: pd.DataFrame) -> Lines:
+    """How many overlaps move, and through how many entries."""
+    pairs = rows.drop_duplicates(["network", "left", "right"]).groupby("network", sort=False)
+    moved = rows[rows["by_visible"].astype("boolean").fillna(False) & (rows["value"] != 0) & rows["value"].notna()]
+    driven = moved.groupby(["network", "step"], sort=False).size()
+    seen = value_range(pairs["visible"].sum().astype(float))
+    who = many(rows["network"].nunique(), "network")
+    return [
+        f"Augmented Gram matrices of {who}: {value_range(pairs.size())} overlaps, of them seen by the loss {seen}; "
+        f"entries that a slope of the loss goes through: {value_range(driven)}."
+    ]
+
+
 #: By schema, in the order in which they are said; a table of another schema has nothing to say.
 SENTENCES: dict[str, Sentence] = {
     "info": Sentence(("task", "model", "units", "status"), _info),
@@ -185,6 +229,9 @@ SENTENCES: dict[str, Sentence] = {
         ("kernel_alignment", "representation_alignment", "weight_change_norm_relative"), _feature_learning
     ),
     "overlaps": Sentence(("value", "visible"), _overlaps),
+    "overlap_theory": Sentence(("network", "left", "right", "motion", "measured", "deviation"), _overlap_theory),
+    "conserved": Sentence(("quantity", "drift", "holds"), _conserved),
+    "gram_matrix": Sentence(("network", "step", "left", "right", "value", "visible", "by_visible"), _gram_matrix),
     "truncations": Sentence(("rank", "share_of_norm", "rollout_distance"), _truncations),
     "memory_demand": Sentence(("task", "h_star"), _memory_demand),
 }

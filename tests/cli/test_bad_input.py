@@ -141,6 +141,8 @@ def desk(ensemble, tables, tmp_path, monkeypatch) -> Path:
     pyarrow.csv.write_csv(planted.schur(1, whole=False).drop_columns(["rows"]), tmp_path / "blocks.csv")
     moved = [row | {"weight_change_norm": 0.0} for row in planted.feature_learning(2, gamma=["0", "1"]).to_pylist()]
     pyarrow.csv.write_csv(build("feature_learning", moved, ["gamma"]), tmp_path / "features.csv")
+    pyarrow.csv.write_csv(planted.overlaps(2), tmp_path / "history.csv")
+    pyarrow.csv.write_csv(planted.overlap_theory(2), tmp_path / "theory.csv")
     for name, line in {"gram": "u,v,.5", "bad/indefinite": "u,v,2", "bad/lacking": "m,z,.1"}.items():
         text = "left,right,value\nm,m,1\nu,u,1\nv,v,1\nz,z,1\nm,u,0\nm,v,0\nu,z,0\n"
         text += "m,z,0\nv,z,0\n" if not name.endswith("lacking") else "u,v,.1\n"
@@ -740,6 +742,16 @@ CASES = [
     Case("plot feature-learning features.csv -o new.svg --factor-scale log", "--factor-scale", "no logarithm"),
     Case("plot task sample.parquet -o new.svg --network a", "--network", "holds no networks"),
     Case("plot task rollout.parquet -o new.svg --network a", "'a'", "known: flipflop"),
+    Case("plot task rollout.parquet -o new.svg --step 1", "--step", "has no part"),
+    Case("plot twins history.csv -o new.svg --step 7", "--step", "known: 0, 10, 20"),
+    Case("plot twins history.csv -o new.svg --step -1", "--step", "0 or more"),
+    Case("plot twins history.csv -o new.svg --network a", "'a'", "known: flipflop"),
+    Case("plot twins theory.csv -o new.svg", "column 'value'", "missing"),
+    Case("plot gram history.csv -o new.svg --step 7", "--step", "known: 0, 10, 20"),
+    Case("plot overlaps history.csv -o new.svg --value measured", "'measured'", "known: value"),
+    Case("plot overlaps theory.csv -o new.svg --value value", "'value'", "known: deviation, measured, predicted"),
+    Case("plot theory-loss theory.csv -o new.svg --colour gamma", "'gamma'", "known: motion, network"),
+    Case("plot theory-loss history.csv -o new.svg", "column 'motion'", "missing"),
     # overlaps
     Case("overlaps", "CKPT", "must be given"),
     *[

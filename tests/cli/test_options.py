@@ -152,6 +152,7 @@ GAMMAS = f"{VALUES} --factor gamma"
 PLACED = "plot embedding grid.csv -q"
 DRAWN = f"{POINTS} -o points.parquet ; rollout switches.safetensors -q --task flipflop -t bits=2 -o run.parquet ; "
 DRAWN += "plot fixedpoints points.parquet run.parquet -q"
+STEPS = "overlaps ckpts --rank 1 -q --history -o steps.parquet ; plot twins steps.parquet -q"
 MEMORY = "memory-demand flipflop -t steps=20 --history 1,2,4 --trials 40 --steps 5 --hidden 4 --batch 16 --bootstrap 9"
 #: Without the present input and earlier targets, a flip-flop's last pulse is missed less and less with the history.
 LEARNED = (
@@ -410,6 +411,7 @@ EFFECTS |= {
     ("plot", "scale"): Effect(TRAINED, f"{TRAINED} --scale linear", picture),
     ("plot", "dims"): Effect(DRAWN, f"{DRAWN} --dims 3", picture),
     ("plot", "trials"): Effect(DRAWN, f"{DRAWN} --trials 2", picture),
+    ("plot", "step"): Effect(STEPS, f"{STEPS} --step 0", picture),
 }
 
 

@@ -239,3 +239,96 @@ def ablation_controls(count: int) -> pa.Table:
         for block, most in (("RR", 0.5), ("CR", None))
     ]
     return build("ablation_controls", rows)
+
+
+#: Vectors of rank one, and which overlaps a linear network's loss sees.
+VECTORS = ("m", "u", "v", "z")
+SEEN = {("m", "v"), ("m", "z"), ("u", "v"), ("u", "z")}
+
+
+def vector_pairs(vectors: tuple[str, ...] = VECTORS) -> list[tuple[str, str]]:
+    return [(a, b) for k, a in enumerate(vectors) for b in vectors[k:]]
+
+
+def overlaps(count: int, steps: tuple[int, ...] = (0, 10, 20), visible: bool = True) -> pa.Table:
+    """Pair p of network k has p + k / 100 at the start, and falls by a thousandth a step; the second is negative."""
+    rows = [
+        {
+            "network": name,
+            "step": step,
+            "left": left,
+            "right": right,
+            "value": (p + k / 100 - step / 1000) * (-1 if p == 1 else 1),
+            "visible": (left, right) in SEEN if visible else None,
+            "share_of_norm": 1.0,
+            "rank": 1,
+            "status": "ok" if visible else "no_theory",
+        }
+        for k, name in enumerate(names(count))
+        for step in steps
+        for p, (left, right) in enumerate(vector_pairs())
+    ]
+    return build("overlaps", rows)
+
+
+def overlap_theory(
+    count: int, motions: tuple[str, ...] = ("descent", "flow"), vectors: tuple[str, ...] = VECTORS
+) -> pa.Table:
+    """Measured is pair + step / 100, of the loss 1 / (1 + step); descent predicts it, flow a tenth more.
+
+    Steps 0, 10, 20 are of phase 1, 30 and 40 of phase 2.
+    """
+    off = {"descent": 1.0, "flow": 1.1, "direct": 2.0}
+    rows = []
+    for name in names(count):
+        for step in (0, 10, 20, 30, 40):
+            held = [
+                (left, right, p + step / 100, (left[0], right[0]) in SEEN)
+                for p, (left, right) in enumerate(vector_pairs(vectors))
+            ]
+            for left, right, measured, visible in [*held, ("loss", "loss", 1 / (1 + step), None)]:
+                for motion in motions:
+                    rows.append(
+                        {
+                            "network": name,
+                            "step": step,
+                            "left": left,
+                            "right": right,
+                            "motion": motion,
+                            "measured": measured,
+                            "predicted": measured * off[motion],
+                            "deviation": measured * (off[motion] - 1),
+                            "visible": visible,
+                            "phase": 1 + (step > 20),
+                            "status": "ok",
+                        }
+                    )
+    return build("overlap_theory", rows)
+
+
+def gram_matrix(count: int, steps: tuple[int, ...] = (0, 20), vectors: tuple[str, ...] = VECTORS) -> pa.Table:
+    """The augmented Gram matrix of a linear network whose S is 2 on the diagonal, -1 beside it; step k adds k."""
+
+    def entry(a: str, b: str, c: str, d: str, step: int) -> float:
+        s = {(p, q): (2.0 if p == q else -1.0) + step for p in vectors for q in vectors}
+        return (a == c) * s[b, d] + (a == d) * s[b, c] + (b == c) * s[a, d] + (b == d) * s[a, c]
+
+    rows = [
+        {
+            "network": name,
+            "step": step,
+            "left": a,
+            "right": b,
+            "by_left": c,
+            "by_right": d,
+            "value": entry(a, b, c, d, step),
+            "visible": (a[0], b[0]) in SEEN,
+            "by_visible": (c[0], d[0]) in SEEN,
+            "status": "ok",
+        }
+        for name in names(count)
+        for step in steps
+        for a, b in vector_pairs(vectors)
+        for c, d in vector_pairs(vectors)
+    ]
+    return build("gram_matrix", rows)

@@ -49,6 +49,10 @@ def everything(count):
         "schur": [("schur", planted.schur(count))],
         "feature-learning": [("feature_learning", planted.feature_learning(count, gamma=["1", "2", "5"]))],
         "task": [("rollout", planted.rollout(count))],
+        "overlaps": [("overlap_theory", planted.overlap_theory(count))],
+        "theory-loss": [("overlap_theory", planted.overlap_theory(count))],
+        "gram": [("gram_matrix", planted.gram_matrix(count))],
+        "twins": [("overlaps", planted.overlaps(count))],
     }
 
 

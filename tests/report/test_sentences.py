@@ -39,6 +39,15 @@ FRAMES = {
     "overlaps": pd.DataFrame(
         {"value": [-0.5, 1.0, 3.0, 7.0, None], "visible": [True, False, False, None, True]}, dtype=object
     ).astype({"value": float}),
+    "overlap_theory": planted.overlap_theory(2).to_pandas(),
+    "conserved": pd.DataFrame(
+        {
+            "quantity": ["I1", "uu-vv", "I1", "uu-vv", "mm-zz"],
+            "drift": [0.0, 0.0, -0.5, None, 2.0],
+            "holds": [True, True, True, True, False],
+        }
+    ),
+    "gram_matrix": planted.gram_matrix(2).to_pandas(),
     "truncations": pd.DataFrame(
         {"rank": [1, 1, 2, 3], "share_of_norm": [0.2, 0.4, 0.9, None], "rollout_distance": [0.1, None, None, None]}
     ),
@@ -69,6 +78,20 @@ SAID = {
         "recurrent weights 1.5."
     ],
     "overlaps": ["Sizes of overlaps: seen by the loss, 0.5; not seen, 1 to 3, median 2."],
+    "overlap_theory": [
+        "Largest deviations of the theory (descent) from training: overlaps 0 where they move by up to 0.4; losses 0 "
+        "of up to 1 at first.",
+        "Largest deviations of the theory (flow) from training: overlaps 0.94 where they move by up to 0.4; losses 0.1 "
+        "of up to 1 at first.",
+    ],
+    "conserved": [
+        "What gradient flow conserves drifted by up to: I1 0.5; uu-vv 0.",
+        "What it does not conserve here drifted by up to: mm-zz 2.",
+    ],
+    "gram_matrix": [
+        "Augmented Gram matrices of 2 networks: 10 overlaps, of them seen by the loss 4; entries that a slope of the "
+        "loss goes through: 28."
+    ],
     "truncations": [
         "Truncated to rank 1: share of the norm 0.2 to 0.4, median 0.3; distance of the outputs 0.1.",
         "Truncated to rank 2: share of the norm 0.9.",
