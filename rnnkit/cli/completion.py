@@ -47,7 +47,7 @@ def tasks(incomplete: str) -> Offers:
 
     Examples
     --------
-    >>> tasks("flip")
+    >>> tasks("flipflop")[:1]
     [('flipflop', 'hold the sign of the last pulse on each of several bits')]
     """
     from rnnkit.tasks import PRESETS, task_class, task_names

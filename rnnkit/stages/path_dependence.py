@@ -60,7 +60,8 @@ def path_dependence(
         For networks that were not trained in phases or have no loading vectors, and when no network returned to a task
         and no two ended on one.
     """
-    courses, carried = [], []
+    courses: list[Course] = []
+    carried: list[dict[str, Any]] = []
     for done, (network, history) in enumerate(zip(networks, histories, strict=True)):
         courses.append(course_of(network, history))
         carried += carried_rows(courses[-1]) if connection else []
@@ -149,7 +150,9 @@ def _ratio(part: Separation, whole: Separation) -> Separation:
 
     def one(name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
         x, y = getattr(part, name), getattr(whole, name)
-        return np.divide(x, y, out=np.full(np.shape(x), np.nan), where=y > 0)
+        out = np.full(np.shape(x), np.nan)
+        np.divide(x, y, out=out, where=y > 0)
+        return out
 
     return Separation(**{entry.name: one(entry.name) for entry in fields(Separation)})
 
