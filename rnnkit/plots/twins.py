@@ -74,7 +74,7 @@ def _panel(axes: Axes, part: pd.DataFrame, names: Sequence[str], shades: Mapping
     size = 4.0 if len(names) <= NAMED else 2.0
     for name, own in part.groupby("network", sort=False):
         at = own["pair"].map(place).to_numpy(dtype=float) + beside[str(name)]
-        axes.plot(at, own["value"], "o", color=shades[name], markersize=size, gid=str(name))
+        axes.plot(at, own["value"], "o", color=shades[str(name)], markersize=size, gid=str(name))
     axes.set_xlim(-0.5, len(pairs) - 0.5)
     axes.set_xticks([])
     if len(pairs) <= _NAMED:
