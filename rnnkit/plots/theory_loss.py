@@ -75,7 +75,7 @@ def _curves(axes: Axes, part: pd.DataFrame, shade: Any | None) -> None:
     """Draw a network's losses, in one colour or in those of the motions."""
     name, marker = str(part["network"].iloc[0]), "o" if part["step"].nunique() == 1 else None
     measured = part.drop_duplicates("step")
-    held: Any = {"color": BLACK if shade is None else shade, "marker": marker}
+    held: dict[str, Any] = {"color": BLACK if shade is None else shade, "marker": marker}
     axes.plot(measured["step"], measured["measured"], "-", linewidth=2.4, alpha=0.4, gid=f"{name} measured", **held)
     for motion, dashes in MOTIONS.items():
         line = part[part["motion"] == motion]
