@@ -83,7 +83,7 @@ class LinearFilter(Task):
             # Once for all trials, and from an impulse that no rounding of 1/dt has touched.
             unit = np.zeros(self.steps)
             unit[0] = 1
-            targets = np.broadcast_to(self._answer(unit).astype(np.float32), inputs.shape)
+            targets = np.broadcast_to(self._answer(unit).astype(np.float32), inputs.shape).copy()
         else:
             for stream, own in zip(streams, inputs, strict=True):
                 stream.standard_normal(out=own, dtype=np.float32)
