@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from rnnkit.checkpoints import Checkpoint
 from rnnkit.errors import InputError
@@ -19,6 +20,8 @@ from rnnkit.stages.courses import Course, course_of
 from rnnkit.tables import build
 
 __all__ = ["path_dependence"]
+
+Floats = NDArray[np.float64]
 
 #: What a kind of overlaps is called in the table.
 _KINDS = {"invisible": "unseen", "visible": "visible", "functional": "functional"}
@@ -148,11 +151,11 @@ def _divergence_rows(a: Course, b: Course) -> Iterator[dict[str, Any]]:
 def _ratio(part: Separation, whole: Separation) -> Separation:
     """Return ratios, NaN where the whole is 0."""
 
-    def one(name: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+    def one(name: str) -> Floats:
         x, y = getattr(part, name), getattr(whole, name)
-        out = np.full(np.shape(x), np.nan)
-        np.divide(x, y, out=out, where=y > 0)
-        return out
+        found: Floats = np.full(np.shape(x), np.nan)
+        np.divide(x, y, out=found, where=y > 0)
+        return found
 
     return Separation(**{entry.name: one(entry.name) for entry in fields(Separation)})
 

@@ -156,7 +156,7 @@ def test_units_in_another_order_change_nothing(tmp_path):
     (plain, carried), (turned, carried_too) = (table_of(pair, connection=True) for pair in pairs)
     for one, two in zip(plain + carried, turned + carried_too, strict=True):
         for key, value in one.items():
-            assert two[key] == (pytest.approx(value, rel=1e-6, abs=1e-9) if isinstance(value, float) else value)
+            assert two[key] == (pytest.approx(value, rel=1e-4, abs=1e-8) if isinstance(value, float) else value)
 
 
 def test_what_cannot_be_measured_is_null(planted, tmp_path):

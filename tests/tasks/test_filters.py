@@ -32,6 +32,11 @@ def test_an_impulse_is_answered_by_the_response(name, parameters):
     np.testing.assert_allclose(trials.targets, np.broadcast_to(np.reshape(expected, (40, 1)), (2, 3, 40, 1)), atol=1e-7)
 
 
+def test_a_single_trial_can_be_written_to():
+    trials = make_task("filter", EXPONENTIAL).sample([stream(0, "training")], 1)
+    trials.targets[...] = 0
+
+
 @pytest.mark.parametrize(("name", "parameters"), [("filter", EXPONENTIAL), ("damped-filter", DAMPED)])
 def test_noise_is_answered_by_its_convolution(name, parameters):
     task = make_task(name, {**parameters, "drive": "noise"})
