@@ -173,7 +173,7 @@ def test_metadata(name, line):
     for where in line(READ[name]):
         path = Path(where)
         held = sorted(p for p in path.glob("*.safetensors") if ".history." not in p.name) if path.is_dir() else [path]
-        files += held + ([history_beside(p) for p in held] if "--history" in words else [])
+        files += held + ([history_beside(p) for p in held] if "--history" in words or name == "path-dependence" else [])
     assert note["inputs"] == {str(path): file_digest(path) for path in files}
 
 
