@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import run_cli
-from tests.report.planted import Reading
+from tests.plots import planted
+from tests.report.planted import Reading, table
 
 
 @pytest.fixture
@@ -46,6 +47,35 @@ def test_what_is_missing_is_said_and_the_code_is_1(tmp_path, monkeypatch):
     assert (done.code, done.err) == (1, "t.csv: is no readable table: line 2 has not 2 cells (write it again)\n")
     assert "t.csv: is no readable table" in (tmp_path / "r.html").read_text()
     assert run_cli("report", "run", "-o", "r.html", "-q").err == ""
+
+
+def test_overlaps_and_their_theory_are_drawn_and_said(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run" / "history").mkdir(parents=True)
+    table(tmp_path / "run" / "theory.parquet", "overlap_theory", planted.overlap_theory(1))
+    table(tmp_path / "run" / "gram.parquet", "gram_matrix", planted.gram_matrix(1))
+    table(tmp_path / "run" / "history" / "overlaps.parquet", "overlaps", planted.overlaps(2))
+    assert run_cli("report", "run", "--static", "-o", "r.html").code == 0
+    read = Reading((tmp_path / "r.html").read_text())
+    drawn = [element["id"] for element in read.all("section") if element.get("id", "").startswith("plot-")]
+    # Of overlaps and matrices there are two tables each.
+    assert drawn == [
+        "plot-overlaps-0",
+        "plot-overlaps-1",
+        "plot-theory-loss",
+        "plot-gram-3",
+        "plot-gram-4",
+        "plot-twins",
+    ]
+    lines = " ".join(read.said("li"))
+    for said in (
+        "Sizes of overlaps",
+        "Largest deviations of the theory (flow)",
+        "Augmented Gram matrices of 1 network",
+    ):
+        assert said in lines
+    commands = [text for text in read.said("code") if text.startswith("rnnkit plot ")]
+    assert commands[0].startswith("rnnkit plot overlaps run/theory.parquet")
 
 
 def test_nothing_goes_to_a_terminal(folder):
