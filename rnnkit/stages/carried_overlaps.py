@@ -10,29 +10,14 @@ from numpy.typing import NDArray
 
 from rnnkit.numerics.overlap_connection import transport
 from rnnkit.stages.courses import Course
-from rnnkit.training.frozen import NOTHING, frozen_names
+from rnnkit.stages.overlap_replay import descends, vector_factors
 
-__all__ = ["carried_rows", "follows_the_slope", "relative_rates"]
+__all__ = ["carried_rows", "relative_rates"]
 
 Floats = NDArray[np.float64]
 
 #: Snapshots of a phase, its ends among them, that a path and its error can be told from.
 _FEWEST = 5
-#: Which vector of the layout a tensor holds.
-_LETTERS = {
-    "input.weight": "m",
-    "recurrent.bias": "b",
-    "recurrent.left": "u",
-    "recurrent.right": "v",
-    "readout.weight": "z",
-}
-
-
-def follows_the_slope(course: Course) -> bool:
-    """Tell whether a network was trained by plain gradient descent, of which flow is the limit of small steps."""
-    held = course.network.training
-    plain = not any(held.get(name) for name in ("momentum", "l1", "nuclear"))
-    return held.get("optimizer") == "sgd" and plain
 
 
 def relative_rates(course: Course) -> Floats:
@@ -40,15 +25,10 @@ def relative_rates(course: Course) -> Floats:
 
     The readout's vectors are its weights over gamma, and their slopes are by the weights: a factor 1 / gamma^2.
     """
-    names, network = course.layout.names, course.network
-    rates = np.array([float(name != "h") for name in names])
-    of_readout = np.array([name.startswith("z") for name in names])
-    rates[of_readout] /= network.architecture.gamma**2
-    for tensor, column in frozen_names(str(network.training.get("freeze", NOTHING))):
-        if tensor in _LETTERS:
-            held = [k for k, name in enumerate(names) if name.startswith(_LETTERS[tensor])]
-            rates[held if column is None else held[column]] = 0.0
-    return rates
+    gamma = course.network.architecture.gamma
+    factors, _ = vector_factors(course.network, course.layout)
+    of_readout = np.array([name.startswith("z") for name in course.layout.names])
+    return np.where(of_readout, np.array(factors) / gamma**2, factors)
 
 
 def carried_rows(course: Course) -> Iterator[dict[str, Any]]:
@@ -63,7 +43,7 @@ def carried_rows(course: Course) -> Iterator[dict[str, Any]]:
     pairs = [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if unseen[i, j]]
     start = course.path[course.at(course.legs[0].first)]
     held: Floats | None = start
-    error, status = 0.0, "ok" if follows_the_slope(course) else "no_theory"
+    error, status = 0.0, "ok" if descends(course.network) else "no_theory"
     for phase, leg in enumerate(course.legs, start=1):
         part = slice(course.at(leg.first), course.at(leg.last) + 1)
         if held is not None:

@@ -19,7 +19,7 @@ from rnnkit.stages.overlaps import Snapshots, trained_steps
 from rnnkit.training.batches import training_batches
 from rnnkit.training.frozen import frozen_names
 
-__all__ = ["Phase", "Replay", "ends_of", "replay_of", "vector_factors"]
+__all__ = ["Phase", "Replay", "descends", "ends_of", "replay_of", "vector_factors"]
 
 #: The tensor that holds the vectors of a letter of the layout.
 _TENSORS = {
@@ -162,6 +162,12 @@ def vector_factors(network: Checkpoint, layout: Layout) -> tuple[tuple[float, ..
         still = letter == "h" or (tensor, None) in frozen or (tensor, column) in frozen
         factors.append(0.0 if still else 1.0)
     return tuple(factors), 0.0 if ("readout.bias", None) in frozen else 1.0
+
+
+def descends(network: Checkpoint) -> bool:
+    """Tell whether a network was trained by plain gradient descent on its loss, of which flow is the limit."""
+    held = network.training
+    return held.get("optimizer") == "sgd" and not any(held.get(name) for name in ("momentum", "l1", "nuclear"))
 
 
 def ends_of(network: Checkpoint) -> Snapshots:

@@ -17,7 +17,7 @@ from rnnkit.numerics.overlap_connection import gram_matrix
 from rnnkit.numerics.overlap_invariants import conserved
 from rnnkit.schemas import get_schema
 from rnnkit.stages.loadings import layout_of, loadings, sees_linearly
-from rnnkit.stages.overlap_replay import vector_factors
+from rnnkit.stages.overlap_replay import descends, vector_factors
 from rnnkit.stages.overlaps import Snapshots, snapshot_of, snapshots_of
 from rnnkit.tables import arrow_schema
 
@@ -61,7 +61,7 @@ def conserved_quantities(
     for network, history in _paired(networks, histories):
         layout, linear = _theory_of(network)
         relative = np.array(vector_factors(network, layout)[0])
-        plainly = _descends(network)
+        plainly = descends(network)
         tables, first = [], None
         for steps, overlaps in _overlaps(network, layout, history, initial):
             found = conserved(layout, overlaps, linear, relative)
@@ -141,13 +141,6 @@ def _theory_of(network: Checkpoint) -> tuple[Layout, bool]:
         what = f"is a '{network.architecture.family}' network with {network.architecture.nonlinearity}"
         raise InputError(network.name, what, "the theory is of 'lowrank' networks with tanh or identity")
     return layout_of(network.name, network.architecture, network.weights, None), linear
-
-
-def _descends(network: Checkpoint) -> bool:
-    """Tell whether a network was trained by plain gradient descent on its loss."""
-    held = network.training
-    penalised = held.get("l1") or held.get("nuclear")
-    return held.get("optimizer") == "sgd" and not held.get("momentum") and not penalised
 
 
 def _overlaps(
