@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnkit.models import make_model
-from rnnkit.models.base import Workspace
+from rnnkit.models.base import Weights, Workspace
 from rnnkit.models.recurrence import CayleyRecurrence
 from rnnkit.random_streams import stream
 from rnnkit.tasks.base import Task, Trials
@@ -90,7 +90,7 @@ class Chunk:
         s = self.settings
         self.batches = Batches(task, [p.seed for p in plans], s.batch, s.steps_per_epoch, s.fixed_trials)
         self.work = Workspace()
-        self.piece = trial_piece(s.batch, one_kernel)
+        self.one_kernel = one_kernel
 
     def _scalars(self, values: list[float]) -> Tensor:
         return torch.tensor(values, dtype=self.flat.dtype, device=self.flat.device)
@@ -111,22 +111,23 @@ class Chunk:
         mask = None if trials.mask is None else moved(trials.mask)
         return moved(trials.inputs), moved(trials.targets), mask
 
-    def _loss(self, data: Batch, train: bool) -> Losses:
+    def _loss(self, data: Batch, grads: Weights | None = None, outputs: Tensor | None = None) -> Losses:
         return batch_loss(
             self.model,
             self.weights,
             self.gamma,
             *data,
             self.work,
-            self.grads if train else None,
+            grads,
             self.task.main_outputs if self.settings.stop_on == "main" else None,
-            self.piece,
+            trial_piece(data[0].shape[1], self.one_kernel),
+            outputs,
         )
 
     def _gradient(self, data: Batch) -> Tensor:
         """Write the gradient of loss and penalties by what is trained to `grad`; return the loss that is reported."""
         self.grad.zero_()
-        loss = self._loss(data, train=True).main
+        loss = self._loss(data, self.grads).main
         everywhere = self.settings.penalty_on == "all"
         add_penalty_gradients(self.model, self.weights, self.l1, self.nuclear, self.grads, everywhere)
         if self.cayley is not None:
@@ -160,19 +161,9 @@ class Chunk:
         """Return validation loss and accuracy on the fixed validation set of each network's seed."""
         trials = self.task.sample([stream(p.seed, "validation") for p in self.plans], self.settings.validation_trials)
         data = self._to_device(trials)
-        losses = self._loss(data, train=False).main
-        accuracy = self.task.accuracy(self._outputs(data[0]), trials)
-        return losses.double(), accuracy
-
-    def _outputs(self, inputs: Tensor) -> NDArray[np.float32]:
-        """Outputs (networks, trials, steps, outputs)."""
-        parts = []
-        for first in range(0, inputs.shape[1], self.piece):
-            x = inputs[:, first : first + self.piece].transpose(1, 2).contiguous()
-            features = self.model.scan(self.weights, x, self.work).features
-            out = self.model.readout(self.weights, self.gamma, features.flatten(1, 2))
-            parts.append(out.unflatten(1, features.shape[1:3]).transpose(1, 2))
-        return torch.cat(parts, dim=1).float().cpu().numpy()
+        outputs = torch.empty_like(data[1])
+        losses = self._loss(data, outputs=outputs).main
+        return losses.double(), self.task.accuracy(outputs.float().cpu().numpy(), trials)
 
     def run(self, epoch: int) -> ChunkEpoch:
         """An epoch and its validation, on one thread."""

@@ -45,6 +45,7 @@ def batch_loss(
     grads: Weights | None = None,
     main_outputs: int | None = None,
     piece: int | None = None,
+    outputs_to: Tensor | None = None,
 ) -> Losses:
     """Return the mean squared error per network; add its gradient to `grads` if given.
 
@@ -67,6 +68,8 @@ def batch_loss(
     piece : int, optional
         Trials to work on at a time, so that buffers stay in cache; does not change the result but for
         rounding.
+    outputs_to : (networks, trials, steps, outputs), optional
+        Where to put the outputs as well.
     """
     networks, trials, steps, outputs = targets.shape
     main = outputs if main_outputs is None else main_outputs
@@ -81,6 +84,8 @@ def batch_loss(
         trace = model.scan(weights, x, work)
         features = merge_time(trace.features)
         error = model.readout(weights, gamma, features)
+        if outputs_to is not None:
+            outputs_to[:, part] = error.unflatten(1, trace.features.shape[1:3]).transpose(1, 2)
         error -= merge_time(_time_major(targets[:, part], "targets", work))
         square = error * error
         if mask is not None:
