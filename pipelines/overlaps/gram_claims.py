@@ -3,8 +3,8 @@
     python gram_claims.py --linear build/fig11/linear.parquet build/fig11/linear-gram.parquet \
         --tanh build/fig11/tanh.parquet build/fig11/tanh-gram.parquet -o build/fig11/claims.parquet
 
-Every entry is a sum of overlaps with fixed coefficients. They are found from the tables alone: of more networks than there
-are overlaps, by least squares, whose residual says whether it is so.
+Every entry is a sum of overlaps with fixed coefficients. They are found from the tables alone: of more networks than
+there are overlaps, by least squares, whose residual says whether it is so.
 """
 
 from __future__ import annotations
@@ -71,8 +71,7 @@ def outcomes(linear: Structure, tanh: Structure) -> Iterator[Outcome]:
 
     def row(claim: str, statistic: str, value: float, good: bool, of: Structure, task: str) -> Outcome:
         found = np.array([value])
-        one = outcome("Fig. 11", task, claim, statistic, f"{of.networks} networks", found, HOLDS if good else FAILS)
-        return one
+        return outcome("Fig. 11", task, claim, statistic, f"{of.networks} networks", found, HOLDS if good else FAILS)
 
     worst = max(linear.residual, tanh.residual)
     yield row("entries are sums of overlaps", "largest residual", worst, worst < ROUNDING, linear, "linear, tanh")

@@ -1,9 +1,9 @@
 """Set what the paper on overlaps says of its theory beside `overlap_theory` tables: networks are the samples.
 
-    python theory_claims.py build/fig5/theory.parquet --figure 5 --finer build/fig5/finer.parquet -o build/fig5/claims.parquet
+    python theory_claims.py theory.parquet --figure 5 --finer finer.parquet -o claims.parquet
 
-Figures 5 and 12 are of linear filters, 4 and 8 of a flip-flop with tanh. A deviation is of a theory that knows the overlaps
-before training alone; shares are of how far overlaps move, and of the loss at first.
+Figures 5 and 12 are of linear filters, 4 and 8 of a flip-flop with tanh. A deviation is of a theory that knows the
+overlaps before training alone; shares are of how far overlaps move, and of the loss at first.
 """
 
 from __future__ import annotations

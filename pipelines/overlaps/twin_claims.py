@@ -1,9 +1,9 @@
-"""Set what the paper says of twins (Fig. 2) beside tables: networks whose seen overlaps are equal come apart in training.
+"""Set what the paper says of twins (Fig. 2) beside tables: networks with the same seen overlaps come apart in training.
 
     python twin_claims.py build/fig2/same.parquet build/fig2/theory.parquet -o build/fig2/claims.parquet
 
-The tables are a `summary` of all networks before training, and an `overlap_theory` of the same ones trained. A twin is told
-by its name: that of its original, and `-twin` with a number.
+The tables are a `summary` of all networks before training, and an `overlap_theory` of the same ones trained. A twin is
+told by its name: that of its original, and `-twin` with a number.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def pairs(names: Sequence[str]) -> list[tuple[str, str]]:
 
 
 def largest_gap(rows: pd.DataFrame, both: tuple[str, str], first: bool) -> dict[str, float]:
-    """Return the largest difference of two networks: in `seen` and `unseen` overlaps and in the `loss`, of its first."""
+    """Return the largest difference of two networks in `seen` and `unseen` overlaps, and in the `loss` of its first."""
     sides = [rows[rows["network"] == name].set_index(["step", "left", "right"]) for name in both]
     apart = (sides[0]["measured"] - sides[1]["measured"]).abs().rename("apart").reset_index()
     if first:
@@ -57,7 +57,7 @@ def largest_gap(rows: pd.DataFrame, both: tuple[str, str], first: bool) -> dict[
 
 
 def outcomes(same: Path, theory: Path) -> Iterator[Outcome]:
-    """Give: the same overlaps and outputs where the loss sees them, others where it does not, and what training shows."""
+    """Give: the same seen overlaps and outputs, other unseen overlaps, and what training makes of that."""
     before = read(same, "summary").to_pandas().set_index("network")["loss"]
     rows = read(theory, "overlap_theory").to_pandas()
     rows = rows[rows["motion"] == "descent"]
