@@ -664,7 +664,7 @@ CASES = [
             ("--epsilon inf", "--epsilon", "0 or more"),
             ("--controls 3", "--controls-out", "go together"),
             ("--controls-out c.csv", "--controls", "go together"),
-            ("--controls 3 --controls-out -", "--controls-out", "go together"),
+            ("--controls 3 --controls-out -", "--controls-out", "name a file"),
             ("--controls 3 --controls-out c.csv --control noise", "noise", "known: all"),
             ("--controls 3 --controls-out c.csv --control all,entries", "'all'", "known: "),
             ("--control entries", "--control", "add --controls"),
