@@ -33,7 +33,6 @@ _SHARES = ("ratio", "ratio_beyond_control")
 _CONTROLLED = ("ratio_beyond_control", "beyond_control")
 _MEASURES = ("memory", "divergence")
 _KINDS = ("unseen", "visible", "functional")
-_SHARE = "share of the excursion"
 #: Networks or pairs whose points are joined over the kinds; lines of more hide the points.
 _JOINED = len(COLOURS)
 _UNCONVERGED = "phase_not_converged"
@@ -64,11 +63,19 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     limits = [axes.get_ylim() for axes in places]
     for axes in places:
         axes.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
-    outer_labels(places, "overlaps", _SHARE if columns[0] in _SHARES else axis_label("path_dependence", "excursion"))
+    outer_labels(places, "overlaps", _axis(columns))
     _key(places[0], shown, columns)
     legend(figure, places[0])
     finish(figure, places, settings)
     return Picture(figure, _alt(shown, columns, measures), _missing(rows, columns) + zeros, notes)
+
+
+def _axis(columns: Sequence[str]) -> str:
+    """Return what the y axis is called."""
+    if columns[0] in _SHARES:
+        return "share of the excursion"
+    label = axis_label("path_dependence", columns[0])
+    return label if len(columns) == 1 else label.replace(columns[0].replace("_", " "), "distance")
 
 
 def _columns(settings: Settings) -> list[str]:
@@ -238,16 +245,17 @@ def _alt(shown: pd.DataFrame, columns: Sequence[str], measures: Sequence[str]) -
     each = []
     for measure in measures:
         part = shown[shown["measure"] == measure]
-        noun = "network" if measure == "memory" else "pair"
-        ranges = [
-            f"{kind} {VALUES[column][0]} {value_range(own[column])}"
-            for kind in _KINDS
-            if len(own := part[part["kind"] == kind])
-            for column in columns
-            if own[column].notna().any()
-        ]
-        each.append(f"{measure} of {many(part['run'].nunique(), noun)}: {', '.join(ranges)}")
-    runs = shown.loc[shown["status"] == _UNCONVERGED, ["measure", "run"]].drop_duplicates()
-    bad = f"; {len(runs)} with a phase that did not converge" if len(runs) else ""
-    what = "Share of the excursion" if columns[0] in _SHARES else "How far overlaps went"
-    return f"{what}, by kind of overlaps, {'; '.join(each)}{bad}."
+        kinds = [(kind, own) for kind in _KINDS if len(own := part[part["kind"] == kind])]
+        ranges = "; ".join(f"{kind} {_ranges(own, columns)}" for kind, own in kinds)
+        runs = many(part["run"].nunique(), "network" if measure == "memory" else "pair")
+        each.append(f" {measure if not each else measure.capitalize()} of {runs}, {ranges}.")
+    count = len(shown.loc[shown["status"] == _UNCONVERGED, ["measure", "run"]].drop_duplicates())
+    bad = f" A phase did not converge in {count} of them." if count else ""
+    what = "Share of the excursion" if columns[0] in _SHARES else "Distances"
+    return f"{what}, by kind of overlaps:{''.join(each)}{bad}"
+
+
+def _ranges(rows: pd.DataFrame, columns: Sequence[str]) -> str:
+    """Return the range of each column that has numbers."""
+    held = [one for one in columns if rows[one].notna().any()]
+    return ", ".join(f"{value_range(rows[one])} ({VALUES[one][0]})" for one in held)
