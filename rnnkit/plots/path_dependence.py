@@ -242,7 +242,7 @@ def _notes(rows: pd.DataFrame, columns: Sequence[str]) -> tuple[str, ...]:
 
 
 def _alt(shown: pd.DataFrame, columns: Sequence[str], measures: Sequence[str]) -> str:
-    each = []
+    each: list[str] = []
     for measure in measures:
         part = shown[shown["measure"] == measure]
         kinds = [(kind, own) for kind in _KINDS if len(own := part[part["kind"] == kind])]
