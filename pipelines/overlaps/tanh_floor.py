@@ -1,6 +1,7 @@
 """Tanh networks of rank one with given overlaps and Gaussian entries, trained on a flip-flop, and the theory of them.
 
-What `gaussian_limit.py` measures, and the tests of the theory use.
+What `gaussian_limit.py` measures, and the tests of the theory use. `python tanh_floor.py` prints the overlaps that they
+start from, as a table that `rnnkit sample-gram` reads.
 """
 
 from __future__ import annotations
@@ -126,3 +127,15 @@ def predicted(trials: Trials, rate: float, steps: int) -> Measured:
     """Return the same of the theory."""
     path = descend(_MODEL, START[None], trials, DescentRule(rate=rate), range(steps + 1))
     return Measured(overlaps=path.overlaps, losses=path.losses)
+
+
+def main() -> None:
+    """Print the overlaps at the start."""
+    print("left,right,value")
+    for a, left in enumerate(LAYOUT.names):
+        for b, right in enumerate(LAYOUT.names[a:], a):
+            print(f"{left},{right},{START[a, b]}")
+
+
+if __name__ == "__main__":
+    main()

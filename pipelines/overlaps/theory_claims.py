@@ -91,7 +91,9 @@ def linear_claims(theory: Theory, finer: Theory, figure: int) -> Iterator[Outcom
     yield outcome(named, task, claim, statistic, shown(found), found - 2, verdict_of_no_change(found - 2, 0.1))
 
 
-def flip_flop_claims(theory: Theory, outputs: tuple[Path, Path] | None) -> Iterator[Outcome]:
+def flip_flop_claims(
+    theory: Theory, outputs: tuple[Path, Path] | None, independent: Theory | None = None
+) -> Iterator[Outcome]:
     """Give: learnt, followed in loss and overlaps, done by overlaps alone, and not what direct descent does."""
     named, task = "Fig. 4", TASKS[4]
     found = theory.learned()
@@ -102,6 +104,8 @@ def flip_flop_claims(theory: Theory, outputs: tuple[Path, Path] | None) -> Itera
         claim, statistic = "the effective network does what the network does", "variance of its outputs not explained"
         yield outcome(named, task, claim, statistic, shown(found), found, verdict_of_no_change(found, SMALL))
     yield from followed(theory, named, "descent")
+    if independent is not None:
+        yield from followed(independent, named, "descent from independent vectors")
     more = theory.of_loss("direct") - theory.of_loss("descent")
     values = f"direct: {shown(theory.of_loss('direct'))}"
     claim, statistic = (
@@ -168,6 +172,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--outputs", type=Path, nargs=2, help="`rollout` tables of networks and effective ones, figure 4"
     )
+    parser.add_argument("--independent", type=Path, help="theory of networks that start independent, figure 4")
     parser.add_argument("--training", nargs="+", default=[], help="`training` tables as NAME=FILE, for figure 8")
     parser.add_argument("-o", "--out", type=Path, required=True, help="table to write: .parquet, .csv or .jsonl")
     given = parser.parse_args(arguments)
@@ -179,12 +184,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             theories = {name: Theory(path) for name, path in named_files(given.tables).items()}
             yield from optimizer_claims(theories, named_files(given.training))
         elif given.figure == 4:
-            yield from flip_flop_claims(Theory(Path(given.tables[0])), given.outputs)
+            independent = None if given.independent is None else Theory(given.independent)
+            yield from flip_flop_claims(Theory(Path(given.tables[0])), given.outputs, independent)
         else:
             yield from linear_claims(Theory(Path(given.tables[0])), Theory(given.finer), given.figure)
 
     inputs = [Path(word.rpartition("=")[2]) for word in (*given.tables, *given.training)]
-    inputs += [path for path in (given.finer, *(given.outputs or ())) if path is not None]
+    inputs += [path for path in (given.finer, given.independent, *(given.outputs or ())) if path is not None]
     return ending(lambda: publish(outcomes(), given.out, inputs))
 
 
