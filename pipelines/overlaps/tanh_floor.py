@@ -24,7 +24,7 @@ Array = NDArray[np.float64]
 
 ALPHA = 0.2
 LAYOUT = Layout(inputs=1, rank=1, outputs=1)
-_MODEL = ReducedModel(layout=LAYOUT, alpha=ALPHA, linear=False)
+MODEL = ReducedModel(layout=LAYOUT, alpha=ALPHA, linear=False)
 #: Overlaps of (m, u, v, z) at the start.
 START = np.array([[0.7, 0.2, 0.4, 0.3], [0.2, 1.0, 0.8, 0.4], [0.4, 0.8, 1.2, 0.3], [0.3, 0.4, 0.3, 1.0]])
 #: Amplitude of the pulses and of the target.
@@ -94,7 +94,7 @@ def rates(vectors: Array, trials: Trials) -> Array:
 
 def predicted_rates(trials: Trials) -> Array:
     """Return the same (n, n) of the theory at `START`."""
-    gamma = loss_gradient(_MODEL, START[None], trials).gamma[0]
+    gamma = loss_gradient(MODEL, START[None], trials).gamma[0]
     return np.asarray(-(START @ gamma + gamma @ START))
 
 
@@ -125,7 +125,7 @@ def train(
 
 def predicted(trials: Trials, rate: float, steps: int) -> Measured:
     """Return the same of the theory."""
-    path = descend(_MODEL, START[None], trials, DescentRule(rate=rate), range(steps + 1))
+    path = descend(MODEL, START[None], trials, DescentRule(rate=rate), range(steps + 1))
     return Measured(overlaps=path.overlaps, losses=path.losses)
 
 

@@ -67,21 +67,26 @@ def test_flip_flops(tmp_path):
         list(theory.flip_flop_claims(theory.Theory(predicted(tmp_path / "c.parquet", {"descent": 0.1})), None))
 
 
-def rollout(path: Path, scale: float) -> Path:
-    rng = np.random.default_rng(0)
-    rows = [
-        {"network": f"n{k}", "trial": 0, "step": t, "input": [0.0], "target": [0.0], "hidden": [0.0]}
-        | {"output": [scale * float(rng.normal())], "status": "ok"}
-        for k in range(2)
-        for t in range(200)
-    ]
-    return write(path, "rollout", rows)
-
-
 def test_outputs_of_effective_networks(tmp_path):
-    ours, theirs = rollout(tmp_path / "a.parquet", 1.0), rollout(tmp_path / "b.parquet", 0.9)
-    # (a - 0.9 a)^2 over the variance of a.
-    assert theory.unexplained(ours, theirs) == pytest.approx([0.01, 0.01], rel=0.02)
+    """Outputs are those of the overlaps before training, or nearly."""
+    held = theory.Theory(predicted(tmp_path / "a.parquet", {"descent": 0.0}))
+    held.rows.loc[held.rows["left"] != "loss", ["measured", "predicted"]] = 0.2
+    held.rows.loc[held.rows["left"] == held.rows["right"], "measured"] = 1.0
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(3, 20, 1))
+    outputs = theory.reduced_outputs(theory.MODEL, held.last("n0", "measured")[None], inputs)[0]
+    assert held.last("n0", "measured")[0] == pytest.approx([1.0, 0.2, 0.2, 0.2])
+    rows = [
+        {"network": "n0", "trial": b, "step": t, "input": inputs[b, t].tolist(), "target": [0.0], "hidden": [0.0]}
+        | {"output": outputs[b, t].tolist(), "status": "ok"}
+        for b in range(3)
+        for t in range(20)
+    ]
+    path = write(tmp_path / "r.parquet", "rollout", rows)
+    assert theory.unexplained(path, held, "measured") == pytest.approx([0.0], abs=1e-10)
+    assert theory.unexplained(path, held, "predicted") > 1e-3
+    with pytest.raises(InputError, match="no network 'other'"):
+        held.last("other", "measured")
 
 
 def test_optimisers(tmp_path):
