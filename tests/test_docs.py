@@ -248,8 +248,8 @@ def test_shell_lines_are_real(page: str, line: str) -> None:
             _check_rnnkit(words)
         elif program == "make":
             folder = ROOT / (words[words.index("-C") + 1] if "-C" in words else "")
-            rules = (folder / "Makefile").read_text(encoding="utf-8")
-            targets = re.findall(r"^([a-z0-9-]+):", rules, flags=re.MULTILINE)
+            known = subprocess.run(["make", "-C", folder, "-npq"], capture_output=True, text=True, check=False).stdout
+            targets = re.findall(r"^([a-z0-9-]+):", known, flags=re.MULTILINE)
             asked = [word for word in words if word not in ("-C", str(folder.relative_to(ROOT)), "-j2")]
             assert {word for word in asked if "=" not in word} <= set(targets)
         else:

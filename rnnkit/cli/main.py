@@ -104,6 +104,7 @@ def _usage(error: Any) -> str:
     is_option = parameter.param_type_name == "option"
     where = parameter.opts[0] if is_option else str(parameter.metavar or parameter.name)
     what = error.message or f"is missing; this {'option' if is_option else 'argument'} must be given"
+    what = what.replace("Input should be", "has to be")
     return f"{where}: {what.rstrip('.')} (see {_command()} --help)"
 
 
@@ -133,6 +134,13 @@ def _drop_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _interrupted() -> NoReturn:
+    """Say that the command was cut off, and end."""
+    hint = " (the same command with --resume goes on)" if talk.resumable else ""
+    sys.stderr.write(f"{_command()}: interrupted{hint}\n")
+    raise SystemExit(_INTERRUPTED) from None
+
+
 def main() -> NoReturn:
     """Run the command line; always ends in SystemExit."""
     if threading.current_thread() is threading.main_thread():
@@ -151,9 +159,7 @@ def main() -> NoReturn:
             raise SystemExit(2) from None
         _fail(_usage(error), 2)
     except (KeyboardInterrupt, typer.Abort):
-        hint = " (the same command with --resume goes on)" if talk.resumable else ""
-        sys.stderr.write(f"{_command()}: interrupted{hint}\n")
-        raise SystemExit(_INTERRUPTED) from None
+        _interrupted()
     except (BrokenPipeError, ReaderGoneError):
         _drop_stdout()
         raise SystemExit(0) from None
@@ -164,5 +170,7 @@ def main() -> NoReturn:
         _drop_stdout()
         _fail(f"{where}: {error.strerror or error} (check that there is space, and the right to read or write)", 2)
     except Exception as error:  # noqa: BLE001 - a mistake of ours; whoever wants the traceback asks for it
+        if talk.interrupted:  # what a library made of Ctrl-C
+            _interrupted()
         _fail(f"internal error: {type(error).__name__}: {error} (see the traceback with --debug, and report it)", 2)
     raise SystemExit(code if isinstance(code, int) else 0)

@@ -838,7 +838,7 @@ CASES = [
             ("gram.csv --rank 1", "--rank", "leave them out"),
             ("gram.csv --nonlinearity relu", "relu", "known: identity"),
             ("gram.csv --network z", "--network", "no column 'network'"),
-            ("bad/indefinite.csv", "eigenvalue -1", "smaller"),
+            ("bad/indefinite.csv", "eigenvalue of -1", "smaller"),
             ("bad/lacking.csv", "the pair v, z is missing", "give all 10"),
         ]
     ],
@@ -860,7 +860,7 @@ CASES = [
             ("--start random -t gain=2", "-t", "add --task"),
             ("--start random --task flipflop", "has 1 inputs", "flipflop"),
             ("--overlaps gram.csv --rank 2", "--rank", "the table has its vectors"),
-            ("--overlaps bad/indefinite.csv", "eigenvalue -1", "smaller"),
+            ("--overlaps bad/indefinite.csv", "eigenvalue of -1", "smaller"),
             ("--overlaps bad/text.csv", "bad/text.csv", "no readable csv"),
             ("--overlaps -", "standard input", "is empty"),
         ]

@@ -14,6 +14,7 @@ import pytest
 
 from rnnkit._version import __version__
 from rnnkit.cli.main import app, main
+from rnnkit.cli.talk import talk
 from rnnkit.history import history_beside
 from rnnkit.provenance import file_digest
 from rnnkit.schemas import SCHEMAS
@@ -304,6 +305,23 @@ def test_a_mistake_of_ours_is_one_line_too(monkeypatch, capsys):
     assert ended.value.code == 2
     told = "rnnkit tasks: internal error: ZeroDivisionError: by zero really (see the traceback with --debug, "
     assert capsys.readouterr().err == told + "and report it)\n"
+
+
+def test_what_a_library_makes_of_an_interruption_is_one(monkeypatch, capsys):
+    def fail():
+        with contextlib.suppress(KeyboardInterrupt):
+            talk.interrupt()
+        raise RecursionError("maximum recursion depth exceeded")
+
+    monkeypatch.setattr("rnnkit.tasks.task_names", fail)
+    monkeypatch.setattr(sys, "argv", ["rnnkit", "tasks"])
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main()
+    finally:
+        talk.interrupted = False
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "rnnkit tasks: interrupted\n"
 
 
 def test_failed_rows_end_in_code_1(ensemble, tmp_path):

@@ -119,7 +119,7 @@ SAID = {
         "control).",
         "Apart after the same last task, of the distance before it: unseen overlaps 0.5.",
     ],
-    "carried_overlaps": ["Unseen overlaps carried along the visible path are off by up to 0.25 of moves of 2."],
+    "carried_overlaps": ["Unseen overlaps carried along the visible path are off by up to 0.5 of moves of 9."],
     "memory_demand": ["Memory demand: sine 2 steps; copy 11 steps."],
 }
 

@@ -164,6 +164,17 @@ def test_what_flow_conserves_drifts_less_in_smaller_steps(tmp_path):
     assert not pd.concat([table.to_pandas() for table in conserved_quantities(*adam)])["holds"].any()
 
 
+def test_without_a_history_a_drift_is_that_of_the_whole_training(tmp_path):
+    networks, histories = trained(tmp_path, "overlaps/filter")
+    ends, whole = (
+        pd.concat([table.to_pandas() for table in conserved_quantities(networks, held)]) for held in ((), histories)
+    )
+    assert sorted(ends["step"].unique()) == [0, 30]
+    assert ends[ends["step"] == 30]["drift"].abs().min() > 0
+    last = whole[whole["step"] == 30].set_index(["network", "quantity"])["drift"]
+    assert np.allclose(ends[ends["step"] == 30].set_index(["network", "quantity"])["drift"], last, atol=1e-15)
+
+
 def test_gram_matrices_are_those_of_the_overlaps(tmp_path):
     networks, histories = trained(tmp_path, "overlaps/filter")
     rows = pd.concat([table.to_pandas() for table in gram_matrices(networks, histories)])
