@@ -1,5 +1,6 @@
 """Section 1 of the contract, for every registered command."""
 
+import contextlib
 import csv
 import io
 import json
