@@ -75,13 +75,13 @@ def test_map_of_tanh_is_descent_on_vectors_whose_loss_is_the_theorys() -> None:
     inputs, targets, mask = (torch.tensor(held[0]) for held in (trials.inputs, trials.targets, trials.mask))
     # Every trial moves from the first step on, so that the reference's root is smooth.
     x = torch.tensor(oracle.vectors_of(floor.START, 50, 1), requires_grad=True)
-    for _ in range(20):
+    for _ in range(100):
         outputs = oracle.theory_outputs(x.T @ x / 50, ONE, ALPHA, False, inputs)
         (slope,) = torch.autograd.grad(oracle.masked_error(outputs, targets, mask), [x])
         x = (x - 0.25 * 50 * slope).detach().requires_grad_(True)
     expected = overlaps_of(x.detach().numpy())
     model = ReducedModel(layout=ONE, alpha=ALPHA, linear=False)
-    path = descend(model, floor.START[None], trials, DescentRule(rate=0.25), (20,))
+    path = descend(model, floor.START[None], trials, DescentRule(rate=0.25), (100,))
     assert np.abs(expected - floor.START).max() > 0.1
     assert np.abs(path.overlaps[0, 0] - expected).max() < 1e-10
 
@@ -115,8 +115,8 @@ def test_trained_tanh_networks_stay_near_the_theory() -> None:
 def test_seeds_spread_as_the_root_of_the_size() -> None:
     trials = floor.flip_flop(1.0, 0.5)
     spread = []
-    for units in (128, 2048):
-        measured = floor.train(floor.vectors_of(floor.START, units, range(4)), trials, 0.25, 15)
+    for units in (256, 4096):
+        measured = floor.train(floor.vectors_of(floor.START, units, range(6)), trials, 0.25, 15)
         spread.append(np.sqrt(measured.overlaps.var(0, ddof=1).mean()))
     assert 2 < spread[0] / spread[1] < 6
 
