@@ -142,7 +142,7 @@ def _check(network: Checkpoint) -> None:
         raise InputError(name, what, "the theory is of 'lowrank' networks with tanh or identity")
     if "optimizer" not in held or not network.initial:
         raise InputError(name, "does not say how it was trained", "give a network that rnnkit trained")
-    wanted = {"optimizer": "sgd", "schedule": "none", "l1": 0.0, "nuclear": 0.0}
+    wanted = {"optimizer": "sgd", "schedule": "none", "l1": 0.0, "nuclear": 0.0, "weight_decay": 0.0, "clip": 0.0}
     for key, value in wanted.items():
         if held.get(key, value) != value:
             option = f"--{key.replace('_', '-')}"

@@ -206,4 +206,5 @@ class Chunk:
             torch.set_num_threads(1)  # this thread's own; the parallelism is over chunks
         with torch.inference_mode():
             means, snapshots = self.train(epoch)
-            return ChunkEpoch(*means, *self.validate(), snapshots)
+            loss, task, tcr, mar, norm = means
+            return ChunkEpoch(loss, task, tcr, mar, norm, *self.validate(), snapshots)

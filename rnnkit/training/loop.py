@@ -135,12 +135,19 @@ class _Group:
             for one in done
             for k in range(len(one.loss))
         ]
+
+        def joined(name: str) -> Tensor:
+            return torch.cat([getattr(one, name) for one in done])
+
         return ChunkEpoch(
-            *(torch.cat([getattr(one, name) for one in done]) for name in ("loss", "task", "tcr", "mar")),
-            torch.cat([one.norm for one in done]),
-            torch.cat([one.validation for one in done]),
-            np.concatenate(accuracy) if accuracy else None,
-            [],
+            loss=joined("loss"),
+            task=joined("task"),
+            tcr=joined("tcr"),
+            mar=joined("mar"),
+            norm=joined("norm"),
+            validation=joined("validation"),
+            accuracy=np.concatenate(accuracy) if accuracy else None,
+            snapshots=[],
         )
 
 

@@ -1,6 +1,6 @@
 """Penalties on the recurrent weights (paper "degeneracy", section 3.4), on the W that acts.
 
-In `mup` that is J / N, in `lowrank` left right^T / N. Gated cells are penalised gate by gate.
+In `mup` that is J / N, of low rank left right^T / N. Gated cells are penalised gate by gate.
 """
 
 from __future__ import annotations
@@ -57,5 +57,5 @@ def add_penalty_gradients(
             recurrent, scale = recurrent / model.architecture.units, 1.0 / model.architecture.units
         grads["recurrent.weight"].add_(_by_matrix(l1, nuclear, recurrent, gates), alpha=scale)
     if everywhere:
-        for name in ("input.weight", "readout.weight"):
+        for name in [name for name in ("input.weight", "readout.weight") if name in grads]:
             grads[name] += _by_matrix(l1, nuclear, weights[name], gates if name == "input.weight" else 1)
