@@ -1,6 +1,7 @@
 """What temporal consistency costs a training, and the same penalty in a loop over torch.nn.RNNCell.
 
-Three runs in turn in one process: without the penalty, with it, and the peer's. The peer trains one network after the
+Three runs in turn in one process, on one thread: without the penalty, with it, and the peer's. Times are the
+processor's, so that another program on the machine weighs little. The peer trains one network after the
 other cell by cell, keeping every state, as one writes the penalty without a scan; it draws the same trials and starts
 from the same weights. That all end at the same losses is checked, so that a faster wrong answer would show.
 """
@@ -20,7 +21,7 @@ from rnnkit.training.loop import train_group
 from rnnkit.training.plans import plan_networks
 from rnnkit.training.settings import NetworkPlan
 
-NETWORKS, UNITS, BATCH, LENGTH, STEPS, ROUNDS = 10, 50, 32, 50, 16, 7
+NETWORKS, UNITS, BATCH, LENGTH, STEPS, ROUNDS = 10, 50, 32, 50, 8, 5
 STRENGTH = 0.1
 #: Time with the penalty over that without, and the peer's over ours.
 WANTED_COST, WANTED_RATIO = 1.15, 3.0
@@ -31,8 +32,8 @@ def _plans(tcr: float, model: str = "vanilla") -> list[NetworkPlan]:
     return plan_networks("flipflop", {"bits": 3, "steps": LENGTH}, settings | {"validation_trials": 1}, range(NETWORKS))
 
 
-def _ours(plans: list[NetworkPlan], threads: int) -> list[float]:
-    *_, report = train_group(plans, torch.device("cpu"), threads)
+def _ours(plans: list[NetworkPlan]) -> list[float]:
+    *_, report = train_group(plans, torch.device("cpu"), 1)
     return [row["task_loss"] + (row["tcr_loss"] or 0.0) for row in report.rows]
 
 
@@ -82,22 +83,21 @@ def _peer(plans: list[NetworkPlan]) -> list[float]:
 @pytest.mark.parametrize("model", ["vanilla", "leaky", "plrnn"])
 def test_temporal_consistency(benchmark, model):  # type: ignore[no-untyped-def]
     """The cost of the penalty in three families (in `leaky` on rates and currents), and the peer of `vanilla`."""
-    threads = set_threads(None)
+    set_threads(1)
     without, given = _plans(0.0, model), _plans(STRENGTH, model)
-    runs = {"without": lambda: _ours(without, threads), "given": lambda: _ours(given, threads)}
+    runs = {"without": lambda: _ours(without), "given": lambda: _ours(given)}
     if model == "vanilla":
         runs["peer"] = lambda: _peer(given)
-        for loss, reference in zip(_ours(given, threads), _peer(given), strict=True):
+        for loss, reference in zip(_ours(given), _peer(given), strict=True):
             assert loss == pytest.approx(reference, rel=1e-3)
     times: dict[str, list[float]] = {name: [] for name in runs}
     for run in (runs["without"], runs["given"]):  # once for the buffers
         run()
     for _ in range(ROUNDS):
         for name, run in runs.items():
-            set_threads(None)
-            started = time.perf_counter()
+            started = time.process_time()
             run()
-            times[name].append((time.perf_counter() - started) / (NETWORKS * STEPS) * 1e3)
+            times[name].append((time.process_time() - started) / (NETWORKS * STEPS) * 1e3)
     each = {name: statistics.median(values) for name, values in times.items()}
     cost = statistics.median(g / w for g, w in zip(times["given"], times["without"], strict=True))
     benchmark.extra_info.update({"cost": cost, "wanted_cost": WANTED_COST, **{f"{k}_ms": v for k, v in each.items()}})

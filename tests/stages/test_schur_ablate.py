@@ -38,7 +38,7 @@ def network(name="net", family="vanilla", units=8, seed=0, **rest) -> Checkpoint
         outputs=2,
         rate=0.4 if spec.rate_name else 1.0,
         rank=3 if spec.low_rank else 0,
-        nonlinearity=rest.pop("nonlinearity", "tanh"),
+        nonlinearity=rest.pop("nonlinearity", ""),
         gamma=rest.pop("gamma", 1.0),
     )
     rng = np.random.default_rng(seed)
