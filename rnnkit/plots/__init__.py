@@ -96,6 +96,9 @@ KINDS: dict[str, Kind] = {
     ),
     "gram": Kind("Gram matrix", "matrices of overlaps", ("gram_matrix", "overlaps"), (), ("networks", "step")),
     "twins": Kind("Twins", "overlaps side by side", ("overlaps",), (), ("networks", "step")),
+    "path-dependence": Kind(
+        "Path dependence", "what earlier tasks left", ("path_dependence",), (), ("value", "scale", "networks")
+    ),
 }
 
 

@@ -10,14 +10,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rnnkit.checkpoints import Checkpoint
-from rnnkit.errors import InputError
 from rnnkit.history import History
 from rnnkit.numerics.loading_vectors import Layout, overlaps_of
 from rnnkit.numerics.overlap_connection import gram_matrix
 from rnnkit.numerics.overlap_invariants import conserved
 from rnnkit.schemas import get_schema
-from rnnkit.stages.loadings import layout_of, loadings, sees_linearly
-from rnnkit.stages.overlap_replay import descends, vector_factors
+from rnnkit.stages.loadings import layout_of, loadings
+from rnnkit.stages.overlap_replay import descends, is_linear, vector_factors
 from rnnkit.stages.overlaps import Snapshots, snapshot_of, snapshots_of
 from rnnkit.tables import arrow_schema
 
@@ -129,18 +128,14 @@ def _paired(
     networks: Sequence[Checkpoint], histories: Sequence[History]
 ) -> Iterator[tuple[Checkpoint, History | None]]:
     for network in networks:
-        _theory_of(network)  # before anything is written
+        is_linear(network)  # before anything is written
     for k, network in enumerate(networks):
         yield network, histories[k] if histories else None
 
 
 def _theory_of(network: Checkpoint) -> tuple[Layout, bool]:
     """Return the layout, and whether the network is linear."""
-    linear = sees_linearly(network.architecture)
-    if not network.architecture.spec.low_rank or linear is None:
-        what = f"is a '{network.architecture.family}' network with {network.architecture.nonlinearity}"
-        raise InputError(network.name, what, "the theory is of 'lowrank' networks with tanh or identity")
-    return layout_of(network.name, network.architecture, network.weights, None), linear
+    return layout_of(network.name, network.architecture, network.weights, None), is_linear(network)
 
 
 def _overlaps(

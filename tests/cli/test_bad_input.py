@@ -143,6 +143,7 @@ def desk(ensemble, tables, tmp_path, monkeypatch) -> Path:
     pyarrow.csv.write_csv(build("feature_learning", moved, ["gamma"]), tmp_path / "features.csv")
     pyarrow.csv.write_csv(planted.overlaps(2), tmp_path / "history.csv")
     pyarrow.csv.write_csv(planted.overlap_theory(2), tmp_path / "theory.csv")
+    pq.write_table(planted.path_dependence(2), tmp_path / "paths.parquet")
     for name, line in {"gram": "u,v,.5", "bad/indefinite": "u,v,2", "bad/lacking": "m,z,.1"}.items():
         text = "left,right,value\nm,m,1\nu,u,1\nv,v,1\nz,z,1\nm,u,0\nm,v,0\nu,z,0\n"
         text += "m,z,0\nv,z,0\n" if not name.endswith("lacking") else "u,v,.1\n"
@@ -699,7 +700,7 @@ CASES = [
             ("--epsilon inf", "--epsilon", "0 or more"),
             ("--controls 3", "--controls-out", "go together"),
             ("--controls-out c.csv", "--controls", "go together"),
-            ("--controls 3 --controls-out -", "--controls-out", "go together"),
+            ("--controls 3 --controls-out -", "--controls-out", "name a file"),
             ("--controls 3 --controls-out c.csv --control noise", "noise", "known: all"),
             ("--controls 3 --controls-out c.csv --control all,entries", "'all'", "known: "),
             ("--control entries", "--control", "add --controls"),
@@ -788,6 +789,11 @@ CASES = [
     Case("plot overlaps theory.csv -o new.svg --value value", "'value'", "known: deviation, measured, predicted"),
     Case("plot theory-loss theory.csv -o new.svg --colour gamma", "'gamma'", "known: motion, network"),
     Case("plot theory-loss history.csv -o new.svg", "column 'motion'", "missing"),
+    Case("plot path-dependence paths.parquet -o new.svg --value ratoi", "'ratoi'", "did you mean 'ratio'"),
+    Case("plot path-dependence paths.parquet -o new.svg --value ratio,left", "--value", "no axis in common"),
+    Case("plot path-dependence paths.parquet -o new.svg --network a", "'a'", "known: aba"),
+    Case("plot path-dependence paths.parquet -o new.svg --colour network", "--colour", "has no part"),
+    Case("plot path-dependence summary.parquet -o new.svg", "holds a 'summary' table", "expected path_dependence"),
     # overlaps
     Case("overlaps", "CKPT", "must be given"),
     *[

@@ -332,3 +332,35 @@ def gram_matrix(count: int, steps: tuple[int, ...] = (0, 20), vectors: tuple[str
         for c, d in vector_pairs(vectors)
     ]
     return build("gram_matrix", rows)
+
+
+#: Of `path_dependence`: what is left of unseen overlaps, as shares of this, is .1; of the others less.
+LEFT = {"unseen": 0.1, "visible": 0.01, "functional": 0.001}
+
+
+def path_dependence(count: int, measures: tuple[str, ...] = ("memory", "divergence")) -> pa.Table:
+    """Excursions of 2. Network k has `LEFT` times k + 1 left, after memory half as much beyond the control."""
+    tasks = {"memory": ("A,B,A", "A,A,A"), "divergence": ("A,C", "B,C")}
+    rows = [
+        {
+            "network": f"{tasks[measure][0].lower().replace(',', '')}-{name}",
+            "other": f"{tasks[measure][1].lower().replace(',', '')}-{name}",
+            "measure": measure,
+            "kind": kind,
+            "protocol": tasks[measure][0],
+            "other_protocol": tasks[measure][1],
+            "excursion": 2.0,
+            "left": 2 * share * (k + 1),
+            "ratio": share * (k + 1),
+            "beyond_control": share * (k + 1) if measure == "memory" else None,
+            "ratio_beyond_control": share * (k + 1) / 2 if measure == "memory" else None,
+            "losses": [1e-9] * len(tasks[measure][0].split(",")),
+            "other_losses": [1e-9] * len(tasks[measure][0].split(",")),
+            "stop_loss": 1e-6,
+            "status": "ok",
+        }
+        for measure in measures
+        for k, name in enumerate(names(count))
+        for kind, share in LEFT.items()
+    ]
+    return build("path_dependence", rows)

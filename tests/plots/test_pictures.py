@@ -53,6 +53,7 @@ def everything(count):
         "theory-loss": [("overlap_theory", planted.overlap_theory(count))],
         "gram": [("gram_matrix", planted.gram_matrix(count))],
         "twins": [("overlaps", planted.overlaps(count))],
+        "path-dependence": [("path_dependence", planted.path_dependence(count))],
     }
 
 
