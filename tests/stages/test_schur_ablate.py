@@ -74,7 +74,9 @@ def outputs_one_by_one(net, recurrent, inputs):
         h, found = w["initial_state"], []
         for x in trial:
             drive = w["input.weight"] @ x + w["recurrent.bias"]
-            if reads_rates:
+            if shape.family == "plrnn":
+                h = w["recurrent.diagonal"] * h + recurrent @ np.maximum(h, 0.0) + drive
+            elif reads_rates:
                 h = h + shape.rate * (-h + recurrent @ np.tanh(h) + drive)
             else:
                 h = (1 - shape.rate) * h + shape.rate * np.tanh(recurrent @ h + drive)
