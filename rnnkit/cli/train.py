@@ -63,7 +63,7 @@ def run(
         _option(
             "--model",
             metavar="NAME",
-            help="vanilla (default), mup, leaky, current, lowrank, gru or lstm.",
+            help="vanilla (default), mup, leaky, current, lowrank, plrnn, gru or lstm.",
             autocompletion=completion.models,
             panel=_MODEL,
         ),
@@ -72,7 +72,23 @@ def run(
         int | None, _option("--units", metavar="N", help="Units, 1 or more (default 128).", panel=_MODEL)
     ] = None,
     rank: Annotated[
-        int | None, _option("--rank", metavar="R", help="Rank of lowrank, 1 to the units (default 1).", panel=_MODEL)
+        int | None,
+        _option(
+            "--rank",
+            metavar="R",
+            help="Rank of lowrank, 1 to the units (default 1), and of leaky; 0 for full (default).",
+            panel=_MODEL,
+        ),
+    ] = None,
+    readout: Annotated[
+        str | None,
+        _option(
+            "--readout",
+            metavar="NAME",
+            help="linear (default), or latent: the latent variables of leaky --rank are the outputs.",
+            autocompletion=completion.choices("linear", "latent"),
+            panel=_MODEL,
+        ),
     ] = None,
     alpha: Annotated[
         float | None,
@@ -86,7 +102,7 @@ def run(
         _option(
             "--nonlinearity",
             metavar="NAME",
-            help="tanh (default), relu or identity.",
+            help="tanh (default), relu (plrnn's) or identity.",
             panel=_MODEL,
             autocompletion=completion.choices("tanh", "relu", "identity"),
         ),
@@ -102,9 +118,9 @@ def run(
         _option(
             "--init",
             metavar="NAME",
-            help="default (the family's own), uniform, gaussian, orthogonal, normal, mup or cayley.",
+            help="default (the family's own), uniform, gaussian, orthogonal, normal, mup, cayley or critical.",
             autocompletion=completion.choices(
-                "default", "uniform", "gaussian", "orthogonal", "normal", "mup", "cayley"
+                "default", "uniform", "gaussian", "orthogonal", "normal", "mup", "cayley", "critical"
             ),
             panel=_MODEL,
         ),
@@ -129,6 +145,38 @@ def run(
     ] = None,
     gain: Annotated[
         float | None, _option("--gain", help="Gain of gaussian and mup initial weights, 0 or more.", panel=_MODEL)
+    ] = None,
+    init_gain: Annotated[
+        float | None,
+        _option("--init-gain", metavar="G", help="As --init gaussian --gain G; 0 or more.", panel=_MODEL),
+    ] = None,
+    init_input: Annotated[
+        str | None,
+        _option(
+            "--init-input",
+            metavar="NAME",
+            help="Input weights by the root of: units or inputs (default: the family's).",
+            autocompletion=completion.choices("default", "units", "inputs"),
+            panel=_MODEL,
+        ),
+    ] = None,
+    init_a: Annotated[
+        str | None,
+        _option(
+            "--init-a",
+            metavar="half|small|V",
+            help="Factors of plrnn on the own state: 0.5 (default), up to 1/sqrt N, or any number.",
+            autocompletion=completion.choices("half", "small"),
+            panel=_MODEL,
+        ),
+    ] = None,
+    zero_diagonal: Annotated[
+        bool | None,
+        _option(
+            "--zero-diagonal/--full-diagonal",
+            help="Recurrent weights of plrnn without a diagonal, or with one (default).",
+            panel=_MODEL,
+        ),
     ] = None,
     start: Annotated[
         list[str] | None,
@@ -224,7 +272,7 @@ def run(
         _option(
             "--schedule",
             metavar="NAME",
-            help="none, cosine or plateau (default: the task's).",
+            help="none, cosine, plateau or plateau:PATIENCE,FACTOR (default: the task's).",
             autocompletion=completion.choices("none", "cosine", "plateau"),
             panel=_TRAINING,
         ),
@@ -293,6 +341,69 @@ def run(
             help="all: input and readout weights too.",
             autocompletion=completion.choices("recurrent", "all"),
             panel=_PENALTIES,
+        ),
+    ] = None,
+    tcr: Annotated[
+        float | None,
+        _option("--tcr", metavar="L", help="Penalty on the squared steps of the state, 0 or more.", panel=_PENALTIES),
+    ] = None,
+    tcr_on: Annotated[
+        str | None,
+        _option(
+            "--tcr-on",
+            metavar="NAME",
+            help="state; in leaky also current, or both (its default).",
+            autocompletion=completion.choices("state", "current", "both"),
+            panel=_PENALTIES,
+        ),
+    ] = None,
+    mar: Annotated[
+        float | None,
+        _option(
+            "--mar",
+            metavar="L",
+            help="Penalty that makes memory units of plrnn integrators, 0 or more.",
+            panel=_PENALTIES,
+        ),
+    ] = None,
+    mai: Annotated[
+        bool | None,
+        _option(
+            "--mai/--no-mai",
+            help="Memory units of plrnn are integrators before training, or not (default).",
+            panel=_PENALTIES,
+        ),
+    ] = None,
+    memory_units: Annotated[
+        int | None,
+        _option(
+            "--memory-units",
+            metavar="N",
+            help="The first N units are those of --tcr, --mar and --mai, 1 to the units (default all).",
+            panel=_PENALTIES,
+        ),
+    ] = None,
+    weight_decay: Annotated[
+        float | None,
+        _option("--weight-decay", metavar="L", help="Of the recurrent weights, 0 or more.", panel=_PENALTIES),
+    ] = None,
+    weight_decay_mode: Annotated[
+        str | None,
+        _option(
+            "--weight-decay-mode",
+            metavar="NAME",
+            help="decoupled (default, as AdamW) or l2 (in the gradient).",
+            autocompletion=completion.choices("decoupled", "l2"),
+            panel=_PENALTIES,
+        ),
+    ] = None,
+    clip: Annotated[
+        float | None,
+        _option(
+            "--clip",
+            metavar="C",
+            help="Most that the norm of each network's gradient may be, above 0; 0 for any (default).",
+            panel=_TRAINING,
         ),
     ] = None,
     device: Device = "auto",

@@ -2,7 +2,8 @@
 
 Which array is which native tensor is said by a mapping; native names are the default (`input.weight`, or
 `input_weight` where a name cannot hold a dot). Nothing in such a file says what the step is, so the family
-has to be given (only `recurrent.left` and `recurrent.right` speak for themselves: `lowrank`).
+has to be given (only `recurrent.left` and `recurrent.right` speak for themselves: `lowrank`, unless `leaky` is given;
+without a readout its outputs are then the latent variables).
 
 Arrays stand as in the checkpoint format, receiving unit first: `recurrent.weight[i, j]` goes from unit j to
 unit i. An array that fits only when transposed shows that the file may follow the other convention; a square
@@ -26,15 +27,26 @@ from rnnkit.interop.fitting import as_vector, listing
 __all__ = ["from_arrays", "holds_native_names", "to_matlab_names"]
 
 
-def _probe(family: str, units: int = 1) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of a family's tensors with one input, one output and rank one."""
+def _probe(family: str, found: Collection[str], units: int = 1) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a family's tensors with one input, one output and rank one.
+
+    `leaky` is of low rank where its vectors are among those found, and then has latent outputs without a readout.
+    """
     spec = FAMILIES[family]
-    rank = int(spec.low_rank)
-    return Architecture(family=family, units=units, inputs=1, outputs=1, rank=rank, rate=spec.default_rate).shapes()
+    thin = spec.may_be_low_rank and "recurrent.left" in found
+    return Architecture(
+        family=family,
+        units=units,
+        inputs=1,
+        outputs=1,
+        rank=int(spec.low_rank or thin),
+        rate=spec.default_rate,
+        readout="latent" if thin and "readout.weight" not in found else "linear",
+    ).shapes()
 
 
 #: The native names of all families.
-_NATIVE = tuple(dict.fromkeys(name for family in FAMILIES for name in _probe(family)))
+_NATIVE = tuple(dict.fromkeys(name for family in FAMILIES for name in _probe(family, ())))
 
 
 def to_matlab_names(tensors: Mapping[str, NDArray[Any]]) -> Tensors:
@@ -122,7 +134,7 @@ def _by_native_name(tensors: Mapping[str, NDArray[Any]], where: str, names: Mapp
 
 def _check_names(found: Tensors, where: str, family: str) -> None:
     """Raise InputError unless the family has a place for every tensor and none that it needs is missing."""
-    places = _probe(family)
+    places = _probe(family, found)
     for name in found:
         if name not in places:
             raise InputError(where, f"tensor '{name}' has no place in a {family} network", "leave it out")
@@ -138,9 +150,10 @@ def _check_names(found: Tensors, where: str, family: str) -> None:
 def _fitted(found: Tensors, where: str, family: str, transpose: Collection[str]) -> Tensors:
     """Return every array in the shape that the checkpoint format gives it."""
     spec = FAMILIES[family]
-    key = "recurrent.left" if spec.low_rank else "recurrent.weight"
-    units = _units(found[key].shape, spec.gates, spec.low_rank, where, key)
-    shapes = _probe(family, units)
+    thin = "recurrent.left" in found
+    key = "recurrent.left" if thin else "recurrent.weight"
+    units = _units(found[key].shape, spec.gates, thin, where, key)
+    shapes = _probe(family, found, units)
     weights: Tensors = {}
     turned: list[str] = []
     for name, value in found.items():

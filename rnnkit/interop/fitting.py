@@ -86,14 +86,17 @@ def architecture_of(
     (5, 1, 2, 3, 0.1)
     """
     spec = FAMILIES[family]
-    units, rank = weights["recurrent.left"].shape if spec.low_rank else (weights["recurrent.weight"].shape[1], 0)
+    thin = "recurrent.left" in weights
+    units, rank = weights["recurrent.left"].shape if thin else (weights["recurrent.weight"].shape[1], 0)
+    latent = thin and spec.may_be_low_rank and "readout.weight" not in weights
     return Architecture(
         family=family,
         units=units,
         inputs=weights["input.weight"].shape[1],
-        outputs=weights["readout.weight"].shape[0],
-        nonlinearity="tanh" if nonlinearity is None else nonlinearity,
+        outputs=rank if latent else weights["readout.weight"].shape[0],
+        nonlinearity=nonlinearity or "",
         rate=spec.default_rate if alpha is None else alpha,
         gamma=1.0 if gamma is None else gamma,
         rank=rank,
+        readout="latent" if latent else "linear",
     )

@@ -6,7 +6,16 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from rnnkit.errors import InputError, unknown_name
-from rnnkit.metrics.base import Each, Metric, MetricOptions, Network, PairDistance, Reduction, acting_weights
+from rnnkit.metrics.base import (
+    Each,
+    Metric,
+    MetricOptions,
+    Network,
+    PairDistance,
+    Reduction,
+    acting_readout,
+    acting_weights,
+)
 from rnnkit.numerics.reference_solvers import PACKAGES, require_package
 
 __all__ = [
@@ -18,6 +27,7 @@ __all__ = [
     "Network",
     "PairDistance",
     "Reduction",
+    "acting_readout",
     "acting_weights",
     "check_solver",
     "get_metric",

@@ -11,9 +11,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from rnnkit.architectures import Architecture
 from rnnkit.checkpoints import Checkpoint
 
-__all__ = ["Each", "Metric", "MetricOptions", "Network", "PairDistance", "Reduction", "acting_weights"]
+__all__ = [
+    "Each",
+    "Metric",
+    "MetricOptions",
+    "Network",
+    "PairDistance",
+    "Reduction",
+    "acting_readout",
+    "acting_weights",
+]
 
 
 @dataclass(frozen=True)
@@ -226,7 +236,9 @@ class Metric(ABC):
 
 
 def acting_weights(checkpoint: Checkpoint, initial: bool = False) -> NDArray[np.float64]:
-    """Return the recurrent weights that act, (gates, units, units): J / N in `mup`, left right^T / N in `lowrank`.
+    """Return the recurrent weights that act, (gates, units, units): J / N in `mup`, left right^T / N of low rank.
+
+    In `plrnn` that is W, without the factors A of the units on their own state.
 
     Examples
     --------
@@ -238,7 +250,7 @@ def acting_weights(checkpoint: Checkpoint, initial: bool = False) -> NDArray[np.
     """
     tensors = checkpoint.initial if initial else checkpoint.weights
     architecture = checkpoint.architecture
-    if architecture.spec.low_rank:
+    if architecture.low_rank:
         left, right = (np.asarray(tensors[f"recurrent.{side}"], dtype=np.float64) for side in ("left", "right"))
         weights = left @ right.T / architecture.units
     else:
@@ -246,3 +258,20 @@ def acting_weights(checkpoint: Checkpoint, initial: bool = False) -> NDArray[np.
         if architecture.family == "mup":
             weights = weights / architecture.units
     return weights.reshape(architecture.spec.gates, architecture.units, architecture.units)
+
+
+def acting_readout(architecture: Architecture, tensors: Mapping[str, NDArray[Any]]) -> NDArray[np.float64]:
+    """Return the readout that acts, (..., outputs, units), 1 / N and 1 / gamma included.
+
+    With latent outputs it is right^T / (N gamma). A stack of networks has its axis first.
+
+    Examples
+    --------
+    >>> from rnnkit.architectures import Architecture
+    >>> shape = Architecture(family="leaky", units=2, inputs=1, outputs=1, rank=1, readout="latent")
+    >>> acting_readout(shape, {"recurrent.right": np.array([[4.0], [6.0]])})
+    array([[2., 3.]])
+    """
+    latent = architecture.readout == "latent"
+    held = np.asarray(tensors["recurrent.right" if latent else "readout.weight"], dtype=np.float64)
+    return (held.swapaxes(-1, -2) if latent else held) * (architecture.readout_scale / architecture.gamma)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnkit.checkpoints import Checkpoint
-from rnnkit.metrics.base import Metric, MetricOptions, Network, PairDistance, Reduction, acting_weights
+from rnnkit.metrics.base import Metric, MetricOptions, Network, PairDistance, Reduction, acting_readout, acting_weights
 
 __all__ = ["UnitWeights", "WeightMetric", "unit_weights"]
 
@@ -45,8 +45,9 @@ class UnitWeights:
 def unit_weights(checkpoint: Checkpoint, initial: bool = False) -> NDArray[np.float64]:
     """Return each unit's input weights, biases and acting readout weights, (units, features).
 
-    The first two of every gate; the readout with its 1 / N and 1 / gamma. A bias that a checkpoint does not hold
-    is zero. The readout's own bias and the initial state belong to no connection of a unit and are left out.
+    The first two of every gate; the readout with its 1 / N and 1 / gamma, and before it, in `plrnn`, the factor on the
+    unit's own state. A bias that a checkpoint does not hold is zero. The readout's own bias and the initial state
+    belong to no connection of a unit and are left out.
 
     Examples
     --------
@@ -64,8 +65,15 @@ def unit_weights(checkpoint: Checkpoint, initial: bool = False) -> NDArray[np.fl
         if bias in shape.shapes():
             stacked.append(np.asarray(tensors.get(bias, np.zeros(rows)), dtype=np.float64)[:, None])
     gates = np.concatenate(stacked, axis=1).reshape(shape.spec.gates, shape.units, -1)
-    readout = np.asarray(tensors["readout.weight"], dtype=np.float64) * (shape.readout_scale / shape.gamma)
-    return np.concatenate([*gates, readout.T], axis=1)
+    return np.concatenate([*gates, _own_factors(checkpoint, initial), acting_readout(shape, tensors).T], axis=1)
+
+
+def _own_factors(checkpoint: Checkpoint, initial: bool) -> NDArray[np.float64]:
+    """Return what `plrnn` units multiply their own state by, (units, 1); (units, 0) in other families."""
+    tensors = checkpoint.initial if initial else checkpoint.weights
+    if not checkpoint.architecture.spec.diagonal:
+        return np.empty((checkpoint.architecture.units, 0))
+    return np.asarray(tensors["recurrent.diagonal"], dtype=np.float64)[:, None]
 
 
 class WeightMetric(Metric):
@@ -92,9 +100,8 @@ class WeightMetric(Metric):
         ]
 
     def take(self, checkpoint: Checkpoint, options: MetricOptions) -> UnitWeights:
-        """Return the weights that the distance is of."""
-        recurrent = acting_weights(checkpoint, self.initial)
-        return UnitWeights(recurrent, np.empty((recurrent.shape[-1], 0)))
+        """Return the weights that the distance is of: in `plrnn` A too."""
+        return UnitWeights(acting_weights(checkpoint, self.initial), _own_factors(checkpoint, self.initial))
 
     def distances(
         self, prepared: list[UnitWeights | None], pairs: Sequence[tuple[int, int]], options: MetricOptions

@@ -10,11 +10,14 @@ from rnnkit.models.leaky import Leaky
 from rnnkit.models.lowrank import LowRank
 from rnnkit.models.lstm import Lstm
 from rnnkit.models.mup import Mup
+from rnnkit.models.plrnn import Plrnn
 from rnnkit.models.vanilla import Vanilla
 
 __all__ = ["MODELS", "Model", "Product", "Trace", "Weights", "Workspace", "make_model"]
 
-MODELS: dict[str, type[Model]] = {model.family: model for model in (Vanilla, Mup, Leaky, Current, LowRank, Gru, Lstm)}
+MODELS: dict[str, type[Model]] = {
+    model.family: model for model in (Vanilla, Mup, Leaky, Current, LowRank, Plrnn, Gru, Lstm)
+}
 
 
 def make_model(architecture: Architecture) -> Model:

@@ -23,6 +23,7 @@ _FORMS = {
     "mup": "inner",
     "current": "inner",
     "lowrank": "inner",
+    "plrnn": "inner",
 }
 
 
@@ -30,7 +31,7 @@ def autonomous_map(networks: Sequence[Checkpoint], inputs: NDArray[np.float64]) 
     """Return the step of networks of one architecture at a constant input.
 
     What the stored weights leave to be worked out is worked out once, in float64: J / N (`mup`), left right^T / N
-    (`lowrank`) and the drive U u + b.
+    (of low rank) and the drive U u + b.
 
     Parameters
     ----------
@@ -59,7 +60,7 @@ def autonomous_map(networks: Sequence[Checkpoint], inputs: NDArray[np.float64]) 
         raise InputError(networks[0].name, what, f"give networks of {', '.join(_FORMS)}")
     held = {name: value.numpy() for name, value in stack_weights(networks, torch.device("cpu")).items()}
     units, family = architecture.units, architecture.family
-    if family == "lowrank":
+    if architecture.low_rank:
         recurrent = held["recurrent.left"] @ held["recurrent.right"].transpose(0, 2, 1) / units
     else:
         recurrent = held["recurrent.weight"] / (units if family == "mup" else 1)
@@ -70,4 +71,5 @@ def autonomous_map(networks: Sequence[Checkpoint], inputs: NDArray[np.float64]) 
         bias[:, apart] = held["recurrent.bias"][:, apart]
         drive = drive + (held["recurrent.bias"] - bias)
     rate = architecture.rate
-    return AutonomousMap(_FORMS[family], architecture.nonlinearity, 1.0 - rate, rate, recurrent, drive, bias)
+    keep = held["recurrent.diagonal"] if architecture.spec.diagonal else 1.0 - rate
+    return AutonomousMap(_FORMS[family], architecture.nonlinearity, keep, rate, recurrent, drive, bias)

@@ -144,9 +144,14 @@ class Model(ABC):
     family: ClassVar[str]
     #: Units of state per unit of the network: 2 for cells that carry (h, c).
     state_blocks: ClassVar[int] = 1
+    #: Whether the drive of the nonlinearity is a state of its own that a penalty may act on (:meth:`scan`).
+    has_currents: ClassVar[bool] = False
 
     def __init__(self, architecture: Architecture) -> None:
         self.architecture = architecture
+        #: Keep that drive in `Trace.saved["currents"]`; a gradient by it, `Trace.saved["current_gradient"]`, is then
+        #: carried back with the rest.
+        self.keep_currents = False
 
     @abstractmethod
     def step(self, weights: Weights, state: Tensor, inputs: Tensor) -> Tensor:
@@ -214,12 +219,18 @@ class Model(ABC):
 
     def initial_state(self, weights: Weights, trials: int) -> Tensor:
         """Return the state before the first step, (networks, trials, state_blocks * units)."""
-        like = weights["readout.weight"]
+        like = weights["input.weight"]
         units = self.architecture.units
         state = like.new_zeros(like.shape[0], trials, self.state_blocks * units)
         if "initial_state" in weights:
             state[..., :units] = weights["initial_state"][:, None]
         return state
+
+    def readout_matrix(self, weights: Weights) -> Tensor:
+        """Return what the features are multiplied by, (networks, outputs, units), before `readout_scale` and gamma."""
+        if self.architecture.readout == "latent":
+            return weights["recurrent.right"].transpose(1, 2)
+        return weights["readout.weight"]
 
     def readout(self, weights: Weights, gamma: Tensor, features: Tensor) -> Tensor:
         """Return the outputs, (networks, rows, outputs), of features (networks, rows, units).
@@ -229,7 +240,7 @@ class Model(ABC):
         gamma : (networks,)
         """
         scale = self.architecture.readout_scale
-        out = torch.bmm(features, weights["readout.weight"].transpose(1, 2))
+        out = torch.bmm(features, self.readout_matrix(weights).transpose(1, 2))
         if scale != 1.0:
             out.mul_(scale)
         if "readout.bias" in weights:
@@ -254,8 +265,11 @@ class Model(ABC):
         scale = self.architecture.readout_scale
         if scale != 1.0:
             error.mul_(scale)
-        grads["readout.weight"].baddbmm_(error.transpose(1, 2), features)
-        torch.bmm(error, weights["readout.weight"], out=out)
+        if self.architecture.readout == "latent":
+            grads["recurrent.right"].baddbmm_(features.transpose(1, 2), error)
+        else:
+            grads["readout.weight"].baddbmm_(error.transpose(1, 2), features)
+        torch.bmm(error, self.readout_matrix(weights), out=out)
 
 
 def project_inputs(inputs: Tensor, weight: Tensor, bias: Tensor | None, out: Tensor, scale: float = 1.0) -> None:

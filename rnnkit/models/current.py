@@ -1,6 +1,6 @@
 """`current`: h <- h + alpha (-h + W phi(h) + U x + b), read out from phi(h).
 
-`mup` and `lowrank` are the same step with another recurrence; they replace the four recurrence methods.
+`mup` and `lowrank` are the same step with another coupling of the units.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from rnnkit.architectures import Architecture
 from rnnkit.models.base import (
     Model,
     Product,
@@ -20,6 +21,7 @@ from rnnkit.models.base import (
     project_inputs,
     step_products,
 )
+from rnnkit.models.couplings import coupling_of
 
 __all__ = ["Current"]
 
@@ -29,28 +31,16 @@ class Current(Model):
 
     family = "current"
 
-    def effective(self, weights: Weights) -> Weights:
-        """Return what the recurrence methods multiply by, prepared once a scan."""
-        return {"recurrent": weights["recurrent.weight"]}
-
-    def recur_(self, out: Tensor, rates: Tensor, effective: Weights, scale: float) -> None:
-        """Add scale * W rates to `out`, (networks, trials, units), in place."""
-        out.baddbmm_(rates, effective["recurrent"].transpose(1, 2), alpha=scale)
-
-    def recur_backward_(self, out: Tensor, grad: Tensor, effective: Weights, scale: float) -> None:
-        """Add scale * W^T grad to `out` in place."""
-        out.baddbmm_(grad, effective["recurrent"], alpha=scale)
-
-    def recurrent_products(self, weights: Weights, grad: Tensor, rates: Tensor, scale: float) -> list[Product]:
-        """Return the recurrent weights' products from (networks, steps, trials, units) of gradient and rates."""
-        return [Product("recurrent.weight", grad, rates, scale)]
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__(architecture)
+        self.coupling = coupling_of(architecture)
 
     def step(self, weights: Weights, state: Tensor, inputs: Tensor) -> Tensor:
         """Return h + alpha (-h + W phi(h) + U x + b)."""
         drive = torch.bmm(inputs, weights["input.weight"].transpose(1, 2))
         if "recurrent.bias" in weights:
             drive = drive + weights["recurrent.bias"][:, None]
-        self.recur_(drive, self.features(state), self.effective(weights), 1.0)
+        self.coupling.recur_(drive, self.features(state), self.coupling.effective(weights))
         alpha = self.architecture.rate
         return (1 - alpha) * state + alpha * drive
 
@@ -64,10 +54,10 @@ class Current(Model):
         rates[:, 0] = self.features(states[:, 0])
         after = states[:, 1:]
         project_inputs(inputs, weights["input.weight"], weights.get("recurrent.bias"), merge_time(after), scale=alpha)
-        effective = self.effective(weights)
+        effective = self.coupling.effective(weights)
         for t in range(steps):
             state = after[:, t]
-            self.recur_(state, rates[:, t], effective, alpha)
+            self.coupling.recur_(state, rates[:, t], effective, alpha)
             if alpha != 1.0:
                 state.add_(states[:, t], alpha=1 - alpha)
             rates[:, t + 1] = state
@@ -79,17 +69,17 @@ class Current(Model):
     ) -> list[Product]:
         """E_t = (1 - alpha) E_{t+1} + phi'(h_t) (G_t + alpha W^T E_{t+1})."""
         alpha, phi = self.architecture.rate, self.architecture.nonlinearity
-        effective = self.effective(weights)
+        effective = self.coupling.effective(weights)
         for t in range(grad.shape[1] - 1, -1, -1):
             here = grad[:, t]
             if t + 1 < grad.shape[1]:
-                self.recur_backward_(here, grad[:, t + 1], effective, alpha)
+                self.coupling.recur_backward_(here, grad[:, t + 1], effective, alpha)
             nonlinearity_backward_(phi, here, trace.features[:, t])
             if alpha != 1.0 and t + 1 < grad.shape[1]:
                 here.add_(grad[:, t + 1], alpha=1 - alpha)
         before = trace.saved["rates"][:, :-1]
         others = {name: value for name, value in weights.items() if name != "recurrent.weight"}
         return [
-            *self.recurrent_products(weights, grad, before, alpha),
+            *self.coupling.products(weights, grad, before, alpha),
             *step_products(others, inputs, grad, before, alpha),
         ]

@@ -25,7 +25,8 @@ PARAMETERS = ("recurrent", "all")
 def trained_tensors(architecture: Architecture, parameters: str) -> list[str]:
     """Return the tensors that the Jacobian is by.
 
-    `recurrent`: the recurrent weights, in `lowrank` both factors; `all`: every tensor that training moves.
+    `recurrent`: the recurrent weights, of low rank both factors, in `plrnn` A too; `all`: every tensor that training
+    moves.
 
     Examples
     --------
@@ -76,6 +77,7 @@ class OutputJacobian:
     ----------
     model : Model
     weights : dict of (networks, ...) float64 tensors
+        With a readout of their own: latent outputs have none.
     gamma : (networks,)
     inputs : (networks, steps, trials, inputs)
         Time-major, as a scan takes them.

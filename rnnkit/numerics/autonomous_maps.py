@@ -6,7 +6,8 @@ Four forms cover all families; W is the recurrent matrix, v the constant drive U
 form        F                                            families
 =========== ============================================ ===========================================
 `outer`     keep h + gain phi(W h + v)                   vanilla (keep 0, gain 1), leaky
-`inner`     keep h + gain (W phi(h) + v)                 current, mup (W = J / N), lowrank (W formed)
+`inner`     keep h + gain (W phi(h) + v)                 current, mup (W = J / N), lowrank (W formed),
+                                                         plrnn (keep a vector, A; gain 1)
 `gru`       (1 - z) n + z h                              as PyTorch
 `lstm`      (o tanh(c'), c') with c' = f c + i g         as PyTorch; the state is (h, c)
 =========== ============================================ ===========================================
@@ -43,8 +44,10 @@ class AutonomousMap:
         One of :data:`FORMS`.
     nonlinearity : str
         `tanh`, `relu` or `identity` (outer, inner); gated forms are `tanh`.
-    keep, gain : float
-        Share of the state that stays, and factor on what comes in (outer, inner).
+    keep : float or (networks, units) float64
+        Share of the state that stays (outer, inner); of each unit, where it is an array.
+    gain : float
+        Factor on what comes in (outer, inner).
     recurrent : (networks, gates * units, units) float64
         Gates in PyTorch's order: r, z, n of the GRU; i, f, g, o of the LSTM.
     drive : (networks, gates * units) float64
@@ -66,7 +69,7 @@ class AutonomousMap:
 
     form: str
     nonlinearity: str
-    keep: float
+    keep: float | FloatArray
     gain: float
     recurrent: FloatArray
     drive: FloatArray
@@ -85,6 +88,8 @@ class AutonomousMap:
         for name, held in (("drive", self.drive), ("recurrent_bias", self.recurrent_bias)):
             if held.shape != (networks, rows):
                 raise InputError(name, f"has shape {held.shape}, expected {(networks, rows)}", "one number a row")
+        if isinstance(self.keep, np.ndarray) and self.keep.shape != (networks, units):
+            raise InputError("keep", f"has shape {self.keep.shape}, expected {(networks, units)}", "one number a unit")
 
     @property
     def networks(self) -> int:
@@ -107,6 +112,11 @@ class AutonomousMap:
         return self.states_per_unit * self.units
 
     @cached_property
+    def kept(self) -> FloatArray:
+        """Share of the state of each unit that stays, (networks, units)."""
+        return np.broadcast_to(np.asarray(self.keep, dtype=np.float64), (self.networks, self.units))
+
+    @cached_property
     def tensors(self) -> TensorMap:
         """The same map on the CPU, as tensors that share this memory."""
         return TensorMap(self, torch.device("cpu"))
@@ -115,18 +125,19 @@ class AutonomousMap:
     def reach(self) -> tuple[FloatArray, FloatArray]:
         """Lowest and highest state that a fixed point can have, (networks, size) each; infinite without a bound.
 
-        With s = gain / (1 - keep): `outer` and the GRU |h| <= s (1 for the GRU), `inner` |h - s v| <= s |W| 1, the
-        LSTM |h| <= 1 and |c| <= i / (1 - f) with the largest gates that such h allow. Widened by a billionth.
-        F maps this box into itself.
+        With s = gain / (1 - keep), keep from 0 to below 1: `outer` and the GRU |h| <= s (1 for the GRU), `inner`
+        |h - s v| <= s |W| 1, the LSTM |h| <= 1 and |c| <= i / (1 - f) with the largest gates that such h allow. Widened
+        by a billionth. F maps this box into itself.
         """
         networks, n = self.networks, self.units
         middle, radius = np.zeros((networks, self.size)), np.ones((networks, self.size))
-        if self.nonlinearity != "tanh" or self.keep >= 1.0:
+        simple = self.form in ("outer", "inner")
+        if self.nonlinearity != "tanh" or (simple and not bool(((self.kept >= 0.0) & (self.kept < 1.0)).all())):
             radius.fill(np.inf)
         elif self.form == "outer":
-            radius *= self.gain / (1.0 - self.keep)
+            radius *= self.gain / (1.0 - self.kept)
         elif self.form == "inner":
-            scale = self.gain / (1.0 - self.keep)
+            scale = self.gain / (1.0 - self.kept)
             middle, radius = scale * self.drive, scale * np.abs(self.recurrent).sum(2)
         elif self.form == "lstm":
             largest = self.drive[:, : 2 * n] + np.abs(self.recurrent[:, : 2 * n]).sum(2)
@@ -154,7 +165,8 @@ class AutonomousMap:
         """Return the map of one network, still with a network axis."""
         part = slice(network, network + 1)
         held = (self.recurrent[part], self.drive[part], self.recurrent_bias[part])
-        return AutonomousMap(self.form, self.nonlinearity, self.keep, self.gain, *held)
+        keep = self.keep[part] if isinstance(self.keep, np.ndarray) else self.keep
+        return AutonomousMap(self.form, self.nonlinearity, keep, self.gain, *held)
 
 
 class TensorMap:
@@ -166,13 +178,15 @@ class TensorMap:
 
     def __init__(self, system: AutonomousMap, device: torch.device) -> None:
         self.form, self.nonlinearity = system.form, system.nonlinearity
-        self.keep, self.gain = system.keep, system.gain
+        self.gain = system.gain
         self.networks, self.units, self.size = system.networks, system.units, system.size
         self.device = device
         self.recurrent, self.drive, self.bias, self.low, self.high = (
             torch.from_numpy(np.ascontiguousarray(held)).to(device)
             for held in (system.recurrent, system.drive, system.recurrent_bias, *system.reach)
         )
+        self.keep = torch.from_numpy(np.array(system.kept)).to(device)
+        self._keeps = bool(system.kept.any())
 
     def linearise(self, x: Tensor, networks: slice = slice(None)) -> tuple[Tensor, Tensor]:
         """Return F(x) and the coefficients of DF(x).
@@ -191,7 +205,7 @@ class TensorMap:
         """
         weights, drive = self.recurrent[networks].transpose(1, 2), self.drive[networks, None]
         if self.form in ("outer", "inner"):
-            return self._simple(x, weights, drive)
+            return self._simple(x, weights, drive, self.keep[networks, None])
         return self._gru(x, weights, drive, networks) if self.form == "gru" else self._lstm(x, weights, drive)
 
     def jacobian(self, coefficients: Tensor, network: Tensor) -> Tensor:
@@ -199,10 +213,10 @@ class TensorMap:
         n, weights = self.units, self.recurrent[network]
         if self.form == "outer":
             out = weights * coefficients[:, 0, :, None]
-            out.diagonal(dim1=1, dim2=2).add_(self.keep)
+            out.diagonal(dim1=1, dim2=2).add_(self.keep[network])
         elif self.form == "inner":
             out = weights * coefficients[:, 0, None, :]
-            out.diagonal(dim1=1, dim2=2).add_(self.keep)
+            out.diagonal(dim1=1, dim2=2).add_(self.keep[network])
         elif self.form == "gru":
             # Kinds: of W_r, W_z, W_n, and of the identity.
             out = (weights.view(-1, 3, n, n) * coefficients[:, :3, :, None]).sum(1)
@@ -227,9 +241,9 @@ class TensorMap:
         """
         n, weights, kinds = self.units, self.recurrent[networks], coefficients.unbind(2)
         if self.form == "outer":
-            return torch.baddbmm(by, by * kinds[0], weights, beta=self.keep)
+            return torch.baddbmm(self.keep[networks, None] * by, by * kinds[0], weights)
         if self.form == "inner":
-            return self.keep * by + kinds[0] * torch.bmm(by, weights)
+            return self.keep[networks, None] * by + kinds[0] * torch.bmm(by, weights)
         if self.form == "gru":
             return torch.baddbmm(by * kinds[3], torch.cat([by * kind for kind in kinds[:3]], -1), weights)
         by_cell = by[..., n:] + by[..., :n] * kinds[4]
@@ -248,15 +262,15 @@ class TensorMap:
         size = x.abs()
         return size.amin(-1) / size.amax(-1).clamp_min(1.0)
 
-    def _simple(self, x: Tensor, weights: Tensor, drive: Tensor) -> tuple[Tensor, Tensor]:
+    def _simple(self, x: Tensor, weights: Tensor, drive: Tensor, keep: Tensor) -> tuple[Tensor, Tensor]:
         if self.form == "outer":
             rates, slope = self._activate(torch.baddbmm(drive, x, weights))
             value = rates.mul_(self.gain)
         else:
             rates, slope = self._activate(x)
             value = torch.baddbmm(drive, rates, weights).mul_(self.gain)
-        if self.keep:
-            value = value.add_(x, alpha=self.keep)
+        if self._keeps:
+            value = value.addcmul_(x, keep)
         return value, slope.mul_(self.gain)[:, :, None]
 
     def _activate(self, x: Tensor) -> tuple[Tensor, Tensor]:

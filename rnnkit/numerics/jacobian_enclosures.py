@@ -100,6 +100,7 @@ class JacobianEnclosure:
         self._system, self._points, self._units = system, points, system.units
         self._weight = system.recurrent[network]
         self._drive, self._bias = system.drive[network], system.recurrent_bias[network]
+        self._kept = np.array(system.kept[network])[None, None]
         #: |W_i|_1 of every row; summed in `units` roundings.
         self._norms = raised(np.abs(self._weight).sum(1), self._units)
         self._sum_up()
@@ -185,13 +186,13 @@ class JacobianEnclosure:
             return self._gru(radii)
         if self._system.form == "lstm":
             return self._lstm(radii)
-        keep, gain = self._system.keep, self._system.gain
+        gain = self._system.gain
         h = self._state(radii, 0)
         rate, slope = self._activate(self._argument(radii))
         inner = self._system.form == "inner"
         # The residual is wanted at radius 0 alone, where the sums of `inner`, taken at the point, are those of the box.
         new = self._around_sums(np.zeros_like(radii)) if inner else rate
-        kept = Interval(*(np.full((1, 1, self._units), keep) for _ in range(2)))
+        kept = Interval(self._kept, self._kept)
         less_one = kept - Interval(*(np.ones((1, 1, self._units)) for _ in range(2)))
         terms = [_Term(0, 0, self._weight, slope.scaled(gain), inner), _Term(0, 0, None, kept)]
         return terms, h * less_one + new.scaled(gain)

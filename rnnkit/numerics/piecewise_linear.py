@@ -5,10 +5,11 @@ A relu network is affine wherever no unit crosses its kink. With s the 0/1 patte
     `outer`  F(h) = keep h + gain s * (W h + v):      (1 - keep) h - gain diag(s) W h = gain s * v
     `inner`  F(h) = keep h + gain (W (s * h) + v):    (1 - keep) h - gain W diag(s) h = gain v
 
-so that Newton's method takes one step in a region, and its result either lies in that region, and is a fixed point, or
-names the region to try next. The next region depends on the last alone, so all starts share one walk: a region is
-solved once, walks that meet go on as one, and a walk that comes back to a region it has left (a cycle) ends there.
-identity networks have one region. Not every region is visited: fixed points that no start leads to are not found.
+(keep may differ from unit to unit), so that Newton's method takes one step in a region, and its result either lies in
+that region, and is a fixed point, or names the region to try next. The next region depends on the last alone, so all
+starts share one walk: a region is solved once, walks that meet go on as one, and a walk that comes back to a region it
+has left (a cycle) ends there. identity networks have one region. Not every region is visited: fixed points that no
+start leads to are not found.
 """
 
 from __future__ import annotations
@@ -117,6 +118,7 @@ class _Walk:
     def __init__(self, system: AutonomousMap, network: int) -> None:
         self._system = system
         self._weight, self._drive = system.recurrent[network], system.drive[network]
+        self._keep = system.kept[network]
         self._numbers: dict[bytes, int] = {}
         self._patterns: list[BoolArray] = []
         self._next: list[int] = []
@@ -180,10 +182,10 @@ class _Walk:
 
     def _solutions(self, active: BoolArray) -> tuple[FloatArray, BoolArray]:
         """Return the fixed point of each region's affine map, and whether it is determined."""
-        size, keep, gain = self._system.size, self._system.keep, self._system.gain
+        size, gain = self._system.size, self._system.gain
         outer = self._system.form == "outer"
         mask = active[:, :, None] if outer else active[:, None, :]
-        matrix = (1 - keep) * np.eye(size) - gain * np.where(mask, self._weight, 0.0)
+        matrix = np.diag(1 - self._keep) - gain * np.where(mask, self._weight, 0.0)
         right = gain * np.where(active, self._drive, 0.0) if outer else np.tile(gain * self._drive, (len(active), 1))
         inverse = np.full_like(matrix, np.nan)
         for k, one in enumerate(matrix):  # one by one: a singular region must not cost the others theirs

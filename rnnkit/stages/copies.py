@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rnnkit.checkpoints import Checkpoint
-from rnnkit.metrics import acting_weights
+from rnnkit.metrics import acting_readout, acting_weights
 from rnnkit.models import Weights, Workspace, make_model
 from rnnkit.models.ensembles import stack_weights
 from rnnkit.tasks import Task, Trials
 
 __all__ = ["DENSE", "Activity", "Company", "Score", "as_dense", "recurrent_scale"]
 
-#: Families whose recurrence is one dense matrix; that of `lowrank` can be formed.
-DENSE = ("vanilla", "leaky", "current", "mup", "lowrank")
+#: Families whose recurrence is one dense matrix; one of low rank can be formed.
+DENSE = ("vanilla", "leaky", "current", "mup", "lowrank", "plrnn")
 
 #: Trials run through time together, and elements of one step's state: what keeps a core's cache.
 _PIECE_TRIALS = 64
@@ -39,20 +39,22 @@ Floats = NDArray[np.float64]
 def as_dense(network: Checkpoint) -> Checkpoint:
     """Return the network with its recurrence as one matrix that is free to change.
 
-    A `lowrank` network becomes the `current` one that it is, with the readout's 1 / N in its weights, as float64. A
-    Cayley network loses what its matrix was made from. The others are returned as they are.
+    A `lowrank` network becomes the `current` one that it is, a `leaky` one of low rank one of full rank, with the
+    readout's 1 / N in its weights, as float64. A Cayley network loses what its matrix was made from. The others are
+    returned as they are.
     """
     shape = network.architecture
-    if not shape.spec.low_rank and shape.recurrent == "dense":
+    if not shape.low_rank and shape.recurrent == "dense":
         return network
     family = "current" if shape.spec.low_rank else shape.family
-    plain = replace(shape, family=family, rank=0, recurrent="dense")
+    plain = replace(shape, family=family, rank=0, recurrent="dense", readout="linear")
 
     def formed(tensors: dict[str, NDArray[Any]], initial: bool) -> dict[str, NDArray[Any]]:
         kept = {name: value for name, value in tensors.items() if name in plain.shapes()}
-        if shape.spec.low_rank:
+        if shape.low_rank:
             kept["recurrent.weight"] = acting_weights(network, initial)[0]
-            kept["readout.weight"] = tensors["readout.weight"].astype(np.float64) * shape.readout_scale
+            # The architecture keeps its gamma.
+            kept["readout.weight"] = acting_readout(shape, tensors) * shape.gamma
         return kept
 
     initial = formed(network.initial, True) if network.initial else {}

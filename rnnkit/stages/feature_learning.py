@@ -58,6 +58,9 @@ def _batches(
         held = frozenset(network.weights) | frozenset(network.initial)
         groups.setdefault((replace(network.architecture, gamma=1.0), held), []).append(network)
     for (architecture, held), members in groups.items():
+        if architecture.readout == "latent":
+            what = "has latent outputs: what it reads with is part of its recurrence, and has no kernel here"
+            raise InputError(members[0].name, what, "give networks with a linear readout")
         names = [name for name in trained_tensors(architecture, parameters) if name in held]
         activity = 2 * held_bytes(architecture, trials, steps)
         least, most = kernel_memory(jacobian_size(architecture, names, 2, trials, steps))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from rnnkit.architectures import CAYLEY_TENSORS, Architecture
 from rnnkit.errors import InputError
+from rnnkit.metrics import acting_readout
 from rnnkit.models.recurrence import form_cayley
 from rnnkit.numerics.balanced_vectors import Factors, balanced_vectors, factors, factors_of_product
 from rnnkit.numerics.loading_vectors import Layout
@@ -77,15 +78,19 @@ def layout_of(name: str, architecture: Architecture, weights: Stacked, rank: int
     Raises
     ------
     InputError
-        For a gated network, a rank that does not fit, or a full-rank network without one.
+        For a network with gates or with factors on the units' own states, a rank that does not fit, or a full-rank
+        network without one.
     """
     if architecture.spec.gates > 1:
         what = f"is a '{architecture.family}' network, whose gates have no loading vectors"
         raise InputError(name, what, "give networks without gates")
-    if rank is None and not architecture.spec.low_rank:
+    if architecture.spec.diagonal:
+        what = f"is a '{architecture.family}' network, whose units carry factors of their own that no overlap sees"
+        raise InputError(name, what, "give networks of another family")
+    if rank is None and not architecture.low_rank:
         what = f"is a '{architecture.family}' network of full rank"
         raise InputError(name, what, "add --rank R to truncate its recurrent weights")
-    most = architecture.rank if architecture.spec.low_rank else architecture.units
+    most = architecture.rank if architecture.low_rank else architecture.units
     if rank is not None and not 1 <= rank <= most:
         raise InputError("--rank", f"{rank} for {name}, whose recurrent weights have rank {most}", f"give 1 to {most}")
     return Layout(
@@ -106,7 +111,7 @@ def recurrent_factors(architecture: Architecture, weights: Stacked) -> Factors:
     weights : dict of (K, ...) arrays
         Finite.
     """
-    if architecture.spec.low_rank:
+    if architecture.low_rank:
         return factors_of_product(*(_double(weights[f"recurrent.{side}"]) for side in ("left", "right")))
     if "recurrent.weight" in weights:
         matrix = _double(weights["recurrent.weight"])
@@ -144,15 +149,13 @@ def loadings(
     >>> found.layout.names, found.vectors[0].round(12).tolist(), found.share.round(12).tolist()
     (('m', 'u', 'v', 'z'), [[1.0, 2.0, 2.0, 1.0], [1.0, 2.0, 2.0, 3.0]], [1.0])
     """
-    units = architecture.units
     drives = [_double(weights["input.weight"])]
     if layout.bias:
         drives.append(_double(weights["recurrent.bias"])[..., None])
     if layout.initial:
         drives.append(_initial(architecture, _double(weights["initial_state"]))[..., None])
     inner = np.concatenate(drives, axis=-1)
-    readout = _double(weights["readout.weight"]).swapaxes(-1, -2)
-    outer = readout * (architecture.readout_scale * units / architecture.gamma)
+    outer = acting_readout(architecture, weights).swapaxes(-1, -2) * architecture.units
     count = len(inner)
     truncated = [rank for rank in ranks if rank is not None]
     found = []

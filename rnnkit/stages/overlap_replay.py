@@ -149,7 +149,7 @@ def _check(network: Checkpoint) -> None:
     is_linear(network)
     if "optimizer" not in held or not network.initial:
         raise InputError(name, "does not say how it was trained", "give a network that rnnkit trained")
-    wanted = {"optimizer": "sgd", "schedule": "none", "l1": 0.0, "nuclear": 0.0}
+    wanted = {"optimizer": "sgd", "schedule": "none", "l1": 0.0, "nuclear": 0.0, "weight_decay": 0.0, "clip": 0.0}
     for key, value in wanted.items():
         if held.get(key, value) != value:
             option = f"--{key.replace('_', '-')}"
@@ -174,7 +174,8 @@ def vector_factors(network: Checkpoint, layout: Layout) -> tuple[tuple[float, ..
 def descends(network: Checkpoint) -> bool:
     """Tell whether a network was trained by plain gradient descent on its loss, of which flow is the limit."""
     held = network.training
-    return held.get("optimizer") == "sgd" and not any(held.get(name) for name in ("momentum", "l1", "nuclear"))
+    changed = ("momentum", "l1", "nuclear", "weight_decay", "clip")
+    return held.get("optimizer") == "sgd" and not any(held.get(name) for name in changed)
 
 
 def ends_of(network: Checkpoint) -> Snapshots:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from rnnkit.checkpoints import Checkpoint
 from rnnkit.errors import InputError
+from rnnkit.metrics import acting_readout
 from rnnkit.models.ensembles import Run, run_networks
 from rnnkit.numerics.balanced_vectors import Factors
 from rnnkit.numerics.threads import one_thread
@@ -52,10 +53,13 @@ def truncated(network: Checkpoint, found: Factors, rank: int) -> Checkpoint:
     [[0.0, 0.0], [0.0, 3.0]]
     """
     shape = network.architecture
-    if shape.spec.low_rank:
+    if shape.low_rank:
         size = np.sqrt(shape.units * found.singular[:rank])
         thin = {"recurrent.left": found.left[:, :rank] * size, "recurrent.right": found.right[:, :rank] * size}
-        return replace(network, architecture=replace(shape, rank=rank), weights=network.weights | thin)
+        if shape.readout == "latent":  # what is read stays, whatever is cut from the recurrence
+            thin["readout.weight"] = acting_readout(shape, network.weights) * shape.gamma
+        small = replace(shape, rank=rank, readout="linear")
+        return replace(network, architecture=small, weights=network.weights | thin)
     plain = replace(shape, recurrent="dense")
     kept = {name: value for name, value in network.weights.items() if name in plain.shapes()}
     kept["recurrent.weight"] = found.truncated(rank) / recurrent_scale(network)

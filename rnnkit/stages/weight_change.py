@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnkit.checkpoints import Checkpoint
-from rnnkit.metrics import acting_weights
+from rnnkit.metrics import acting_readout, acting_weights
 
 __all__ = ["weight_changes"]
 
@@ -20,8 +20,7 @@ def _input(network: Checkpoint, initial: bool) -> NDArray[np.float64]:
 
 def _readout(network: Checkpoint, initial: bool) -> NDArray[np.float64]:
     tensors = network.initial if initial else network.weights
-    scale = network.architecture.readout_scale / network.architecture.gamma
-    return np.asarray(tensors["readout.weight"], dtype=np.float64) * scale
+    return acting_readout(network.architecture, tensors)
 
 
 #: The matrices, by the first word of their columns; `weight` is the recurrent one.

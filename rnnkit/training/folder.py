@@ -34,7 +34,10 @@ from rnnkit.training.states import GroupState, Record, TrainedNetwork
 __all__ = ["TrainingFolder", "to_checkpoint"]
 
 _STATE_SECONDS = 10.0
-_NUMBERS = ("epoch", "phase", "loss", "val_loss", "accuracy", "grad_norm", "lr", "seconds")
+_NUMBERS = (
+    *("epoch", "phase", "loss", "task_loss", "tcr_loss", "mar_loss"),
+    *("val_loss", "accuracy", "grad_norm", "lr", "seconds"),
+)
 
 
 def to_checkpoint(trained: TrainedNetwork, provenance: Provenance) -> Checkpoint:

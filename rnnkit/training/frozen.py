@@ -6,10 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnkit.architectures import Architecture
+from rnnkit.checkpoints import Checkpoint
 from rnnkit.errors import InputError, unknown_name
 from rnnkit.training.flat import trained_shapes
 
-__all__ = ["NOTHING", "frozen_entries", "frozen_names"]
+__all__ = ["NOTHING", "check_zero_diagonal", "frozen_entries", "frozen_names"]
 
 #: What `--freeze` says when everything is trained.
 NOTHING = "none"
@@ -40,8 +41,10 @@ def frozen_names(text: str) -> list[tuple[str, int | None]]:
     return found
 
 
-def frozen_entries(architecture: Architecture, text: str) -> NDArray[np.bool_]:
+def frozen_entries(architecture: Architecture, text: str, zero_diagonal: bool = False) -> NDArray[np.bool_]:
     """Return which of a network's trained numbers stay as they are, (parameters,).
+
+    With `zero_diagonal` those on the diagonal of the recurrent weights do.
 
     A vector of a tensor is a column: what one input, one latent variable or one unit sends to the units. Of the
     readout it is a row: what one output receives.
@@ -73,4 +76,16 @@ def frozen_entries(architecture: Architecture, text: str) -> NDArray[np.bool_]:
             has = f"it has those from 0 to {len(vectors) - 1}" if len(vectors) else "it has none"
             raise InputError("--freeze", f"'{name}' has no vector {column}", has)
         vectors[column] = True
+    if zero_diagonal:
+        np.fill_diagonal(masks["recurrent.weight"], True)
     return np.concatenate([mask.ravel() for mask in masks.values()])
+
+
+def check_zero_diagonal(architecture: Architecture, asked: bool, start: Checkpoint | None) -> None:
+    """Raise InputError where the recurrent weights cannot be kept with a zero diagonal."""
+    if not asked:
+        return
+    if not architecture.spec.diagonal:
+        raise InputError("--zero-diagonal", f"does not fit the '{architecture.family}' family", "use --model plrnn")
+    if start is not None and np.diagonal(start.weights["recurrent.weight"]).any():
+        raise InputError("--zero-diagonal", f"the weights of '{start.name}' have a diagonal", "leave it out")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from rnnkit.models.base import Model, Weights, Workspace, merge_time
+from rnnkit.training.consistency import Consistency
 
 __all__ = ["Losses", "batch_loss"]
 
@@ -21,10 +23,13 @@ class Losses:
         Over all outputs; what is differentiated.
     main : (networks,)
         Over the task's own outputs, auxiliary ones left out.
+    consistency : (networks,) float64 or None
+        lambda L_TCR, differentiated besides; None where it is not asked for.
     """
 
     total: Tensor
     main: Tensor
+    consistency: Tensor | None = None
 
 
 def _time_major(x: Tensor, name: str, work: Workspace) -> Tensor:
@@ -46,8 +51,9 @@ def batch_loss(
     main_outputs: int | None = None,
     piece: int | None = None,
     outputs_to: Tensor | None = None,
+    consistency: Consistency | None = None,
 ) -> Losses:
-    """Return the mean squared error per network; add its gradient to `grads` if given.
+    """Return the mean squared error per network; add its gradient, and that of the penalty, to `grads` if given.
 
     The loss is sum(mask * error^2) / (sum(mask) * outputs) over trials, steps and outputs.
 
@@ -70,6 +76,8 @@ def batch_loss(
         rounding.
     outputs_to : (networks, trials, steps, outputs), optional
         Where to put the outputs as well.
+    consistency : Consistency, optional
+        Penalty on the steps of the states; only where a gradient is asked for.
     """
     networks, trials, steps, outputs = targets.shape
     main = outputs if main_outputs is None else main_outputs
@@ -78,6 +86,7 @@ def batch_loss(
     count = mask.sum((1, 2)) if mask is not None else targets.new_full((networks,), float(trials * steps))
     norm = 1.0 / (count * max(outputs, 1))
     total, main_sum = targets.new_zeros(networks), targets.new_zeros(networks)
+    penalty = None if consistency is None else targets.new_zeros(networks, dtype=torch.float64)
     for first in range(0, trials, piece):
         part = slice(first, first + piece)
         x = _time_major(inputs[:, part], "inputs", work)
@@ -98,5 +107,8 @@ def batch_loss(
             error *= 2.0 * norm[:, None, None]
             grad = work.get("feature_gradient", tuple(trace.features.shape), features)
             model.readout_backward(weights, gamma, features, error, grads, merge_time(grad))
+            if consistency is not None:
+                trace, share = consistency.apply(trace, grad, trials, work)
+                penalty = share if penalty is None else penalty + share
             model.scan_backward(weights, x, trace, grad, grads, work)
-    return Losses(total * norm, main_sum / (count * max(main, 1)))
+    return Losses(total * norm, main_sum / (count * max(main, 1)), penalty)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from rnnkit.training.chunks import chunk_sizes
 from rnnkit.training.epochs import Chunk, ChunkEpoch
-from rnnkit.training.schedules import cosine_factor, plateau_factor
+from rnnkit.training.schedules import cosine_factor, parse_schedule, plateau_factor
 from rnnkit.training.settings import NetworkPlan
 from rnnkit.training.states import GroupState, Record, TrainedNetwork, finish
 
@@ -41,10 +41,11 @@ def _learning_rates(plans: Sequence[NetworkPlan], records: Sequence[Record], epo
         s = plan.settings
         begin = plan.phase_begin(epoch)
         factor = 1.0
-        if s.schedule == "cosine":
+        schedule = parse_schedule(s.schedule)
+        if schedule.kind == "cosine":
             factor = cosine_factor(epoch - begin, s.restart)
-        elif s.schedule == "plateau":
-            factor = plateau_factor(record.losses[begin:])
+        elif schedule.kind == "plateau":
+            factor = plateau_factor(record.losses[begin:], schedule.patience, schedule.factor)
         rates.append(s.lr * plan.architecture.gamma * factor)
     return rates
 
@@ -134,12 +135,19 @@ class _Group:
             for one in done
             for k in range(len(one.loss))
         ]
+
+        def joined(name: str) -> Tensor:
+            return torch.cat([getattr(one, name) for one in done])
+
         return ChunkEpoch(
-            torch.cat([one.loss for one in done]),
-            torch.cat([one.norm for one in done]),
-            torch.cat([one.validation for one in done]),
-            np.concatenate(accuracy) if accuracy else None,
-            [],
+            loss=joined("loss"),
+            task=joined("task"),
+            tcr=joined("tcr"),
+            mar=joined("mar"),
+            norm=joined("norm"),
+            validation=joined("validation"),
+            accuracy=np.concatenate(accuracy) if accuracy else None,
+            snapshots=[],
         )
 
 
@@ -199,6 +207,7 @@ def _report(
 ) -> EpochReport:
     """Take stock of an epoch: rows, snapshots, and which networks stop; those leave the state."""
     loss, norm, validation = brought.loss.tolist(), brought.norm.tolist(), brought.validation.tolist()
+    task, tcr, mar = brought.task.tolist(), brought.tcr.tolist(), brought.mar.tolist()
     accuracy = None if brought.accuracy is None else brought.accuracy.tolist()
     rows, finished, going = [], [], []
     for k, index in enumerate(state.active):
@@ -215,6 +224,9 @@ def _report(
                 "epoch": state.epoch,
                 "phase": plan.phase_of(state.epoch - 1) + 1,
                 "loss": loss[k],
+                "task_loss": task[k],
+                "tcr_loss": tcr[k] if plan.settings.tcr else None,
+                "mar_loss": mar[k] if plan.settings.mar else None,
                 "val_loss": validation[k],
                 "accuracy": None if accuracy is None else accuracy[k],
                 "grad_norm": norm[k],

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from rnnkit.architectures import Architecture
+from rnnkit.errors import InputError
 from rnnkit.training.flat import trained_shapes
-from rnnkit.training.settings import NetworkPlan
+from rnnkit.training.settings import NetworkPlan, Settings
 
-__all__ = ["Update", "adam_step_", "empty_moments", "make_update", "rate_scale", "sgd_step_"]
+__all__ = [
+    "Decay",
+    "Update",
+    "adam_step_",
+    "check_decay",
+    "clip_",
+    "decay_of",
+    "empty_moments",
+    "make_update",
+    "rate_scale",
+    "sgd_step_",
+]
 
 BETA1, BETA2 = 0.9, 0.999
 
@@ -70,6 +83,83 @@ def sgd_step_(flat: Tensor, grad: Tensor, velocity: Tensor, rates: Tensor, momen
     velocity.mul_(momentum[:, None]).add_(grad)
     torch.mul(velocity, rates, out=grad)
     flat.sub_(grad)
+
+
+def clip_(grad: Tensor, norm: Tensor, most: Tensor) -> None:
+    """Scale each network's gradient down to a norm, as torch.nn.utils.clip_grad_norm_ does for one network.
+
+    Parameters
+    ----------
+    grad : (networks, parameters)
+    norm : (networks,)
+        Its norms.
+    most : (networks,)
+        Infinite for a network that is not clipped.
+
+    Examples
+    --------
+    >>> grad = torch.tensor([[3.0, 4.0], [3.0, 4.0]])
+    >>> clip_(grad, grad.norm(dim=1), torch.tensor([1.0, torch.inf]))
+    >>> [[round(v, 5) for v in row] for row in grad.tolist()]
+    [[0.6, 0.8], [3.0, 4.0]]
+    """
+    grad.mul_((most / (norm + 1e-6)).clamp_(max=1.0)[:, None])
+
+
+@dataclass(frozen=True)
+class Decay:
+    """Weight decay, number by number: 0 but on recurrent weights that are trained.
+
+    Attributes
+    ----------
+    decoupled : (networks, parameters)
+        The share of a weight, times the learning rate, that a step takes off it (Loshchilov & Hutter 2019).
+    l2 : (networks, parameters)
+        The multiple of a weight that is added to its gradient.
+    """
+
+    decoupled: Tensor
+    l2: Tensor
+
+    def apply_(self, flat: Tensor, grad: Tensor, lr: Tensor) -> None:
+        """Shrink the weights and change the gradient, before the step of the optimiser."""
+        grad.addcmul_(flat, self.l2)
+        flat.mul_(1 - lr[:, None] * self.decoupled)
+
+
+def check_decay(architecture: Architecture, settings: Settings) -> None:
+    """Raise InputError where the recurrent weights are not what is trained."""
+    if settings.weight_decay and architecture.recurrent == "cayley":
+        what = "acts on the recurrent weights, and those of 'cayley' follow from others"
+        raise InputError("--weight-decay", what, "use --recurrent dense")
+
+
+def decay_of(plans: Sequence[NetworkPlan], frozen: Tensor | None, like: Tensor) -> Decay | None:
+    """Return the weight decay of networks that are trained together, or None.
+
+    Parameters
+    ----------
+    frozen : (networks, parameters) bool or None
+        What is left as it is.
+    like : (networks, parameters)
+        Gives type and device.
+    """
+    if not any(plan.settings.weight_decay for plan in plans):
+        return None
+    held = ("recurrent.weight", "recurrent.left", "recurrent.right")
+    chosen = torch.cat(
+        [
+            torch.full((math.prod(shape),), float(name in held), dtype=like.dtype)
+            for name, shape in trained_shapes(plans[0].architecture).items()
+        ]
+    ).to(like.device)
+
+    def strengths(mode: str) -> Tensor:
+        each = [p.settings.weight_decay if p.settings.weight_decay_mode == mode else 0.0 for p in plans]
+        found = torch.tensor(each, dtype=like.dtype, device=like.device)[:, None] * chosen
+        return found if frozen is None else found.masked_fill(frozen, 0.0)
+
+    return Decay(strengths("decoupled"), strengths("l2"))
 
 
 def rate_scale(architecture: Architecture) -> Tensor | None:

@@ -1,6 +1,6 @@
 """Penalties on the recurrent weights (paper "degeneracy", section 3.4), on the W that acts.
 
-In `mup` that is J / N, in `lowrank` left right^T / N. Gated cells are penalised gate by gate.
+In `mup` that is J / N, of low rank left right^T / N. Gated cells are penalised gate by gate.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from rnnkit.models.base import Model, Weights
-from rnnkit.models.current import Current
 
 __all__ = ["add_penalty_gradients"]
 
@@ -44,7 +43,7 @@ def add_penalty_gradients(
     if not bool(l1.any()) and not bool(nuclear.any()):
         return
     gates = model.architecture.spec.gates
-    if model.architecture.spec.low_rank:
+    if model.architecture.low_rank:
         units = model.architecture.units
         left, right = weights["recurrent.left"], weights["recurrent.right"]
         effective = left @ right.transpose(1, 2) / units
@@ -54,10 +53,9 @@ def add_penalty_gradients(
     else:
         recurrent = weights["recurrent.weight"]
         scale = 1.0
-        if isinstance(model, Current):
-            recurrent = model.effective(weights)["recurrent"]
-            scale = 1.0 / model.architecture.units if model.family == "mup" else 1.0
+        if model.family == "mup":
+            recurrent, scale = recurrent / model.architecture.units, 1.0 / model.architecture.units
         grads["recurrent.weight"].add_(_by_matrix(l1, nuclear, recurrent, gates), alpha=scale)
     if everywhere:
-        for name in ("input.weight", "readout.weight"):
+        for name in [name for name in ("input.weight", "readout.weight") if name in grads]:
             grads[name] += _by_matrix(l1, nuclear, weights[name], gates if name == "input.weight" else 1)

@@ -10,17 +10,28 @@ from typing import Any
 from rnnkit.architectures import FAMILIES, Architecture
 from rnnkit.checkpoints import Checkpoint
 from rnnkit.errors import InputError, unknown_name
-from rnnkit.models.initialisation import check_initialisation, default_initialisation
+from rnnkit.models import MODELS
+from rnnkit.models.initialisation import check_initialisation, default_initialisation, default_input_law
 from rnnkit.tasks import PRESETS, Task, make_task, task_class
 from rnnkit.tasks.parameters import describe
-from rnnkit.training.frozen import frozen_entries
+from rnnkit.training.consistency import check_consistency
+from rnnkit.training.frozen import check_zero_diagonal, frozen_entries
+from rnnkit.training.memory import check_memory
+from rnnkit.training.optimizers import check_decay
 from rnnkit.training.phases import make_phases
 from rnnkit.training.settings import SAVED, NetworkPlan, Settings
 from rnnkit.training.starts import start_architecture, start_type
 
 __all__ = ["MODEL_KEYS", "SETTING_KEYS", "network_name", "parse_seeds", "parse_vary", "plan_networks"]
 
-_TYPES: dict[str, type] = {"int": int, "float": float, "str": str, "bool": bool, "float | None": float}
+_TYPES: dict[str, type] = {
+    "int": int,
+    "float": float,
+    "str": str,
+    "bool": bool,
+    "float | None": float,
+    "int | None": int,
+}
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 #: Names that set the architecture, with their types.
@@ -34,12 +45,16 @@ MODEL_KEYS: dict[str, type] = {
     "gamma": float,
     "bias": bool,
     "recurrent": str,
+    "readout": str,
 }
 #: Settings that a task has defaults for.
 _PRESET_KEYS = ("lr", "batch", "epochs", "steps_per_epoch", "schedule", "stop_loss", "patience")
 
 #: Names that set the training, with their types.
-SETTING_KEYS: dict[str, type] = {f.name: _TYPES[str(f.type)] for f in fields(Settings)}
+SETTING_KEYS: dict[str, type] = {f.name: _TYPES[str(f.type)] for f in fields(Settings)} | {"init_gain": float}
+
+#: Settings that shape weights before training, which a network that starts from a saved one has.
+_DRAWING = ("init", "gain", "init_gain", "init_input", "init_a", "mai")
 
 
 def parse_seeds(text: str) -> list[int]:
@@ -130,7 +145,7 @@ def _fitting(preset: Mapping[str, Any], given: Mapping[str, Any], start: Checkpo
     A saved network brings all that is the model's.
     """
     if start is not None:
-        return {key: value for key, value in preset.items() if key not in (*MODEL_KEYS, "init", "gain")}
+        return {key: value for key, value in preset.items() if key not in (*MODEL_KEYS, *_DRAWING)}
     other = str(given.get("model", preset["model"])) != preset["model"] or given.get("recurrent", "dense") != "dense"
     return {key: value for key, value in preset.items() if key != "init" or not other}
 
@@ -151,12 +166,13 @@ def _architecture(given: Mapping[str, Any], task: Task) -> Architecture:
         units=given.get("units", 128),
         inputs=task.inputs,
         outputs=task.outputs,
-        nonlinearity=given.get("nonlinearity", "tanh"),
+        nonlinearity=given.get("nonlinearity", ""),
         rate=given.get(spec.rate_name, default_rate) if spec.rate_name else 1.0,
         gamma=given.get("gamma", 1.0),
         rank=given.get("rank", 1 if spec.low_rank else 0),
         bias=given.get("bias", True),
         recurrent=given.get("recurrent", "dense"),
+        readout=given.get("readout", "linear"),
     )
 
 
@@ -167,18 +183,40 @@ def _settings(given: Mapping[str, Any], task: Task, architecture: Architecture, 
         raise InputError("--restart", "is the period of the cosine schedule", "add --schedule cosine")
     chosen: dict[str, Any] = {key: getattr(preset, key) for key in _PRESET_KEYS}
     chosen |= {key: given[key] for key in given if key in SETTING_KEYS}
+    chosen.setdefault("tcr_on", "both" if MODELS[architecture.family].has_currents else "state")
     if start is not None:
-        for key in ("init", "gain"):
-            if key in given:
+        for key in _DRAWING:
+            if given.get(key, False) is not False:
                 what = f"draws weights, and '{start.name}' has weights"
-                raise InputError(f"--{key}", what, "leave it out, or --start")
-        return Settings(**({"dtype": start_type(start)} | chosen | {"init": SAVED}))
-    own_init = default_initialisation(architecture.family, architecture.recurrent)
-    if chosen.get("init", "default") == "default":
-        chosen["init"] = own_init
-    settings = Settings(**chosen)
-    check_initialisation(architecture, settings.init, settings.gain)
+                raise InputError(f"--{key.replace('_', '-')}", what, "leave it out, or --start")
+        settings = Settings(**({"dtype": start_type(start)} | chosen | {"init": SAVED, "init_input": SAVED}))
+    else:
+        settings = Settings(**_initialised(chosen, given, architecture))
+        check_initialisation(architecture, settings.init, settings.gain, settings.init_input, settings.init_a)
+    check_consistency(architecture, settings)
+    check_memory(architecture, settings)
+    check_decay(architecture, settings)
+    check_zero_diagonal(architecture, settings.zero_diagonal, start)
     return settings
+
+
+def _initialised(chosen: Mapping[str, Any], given: Mapping[str, Any], architecture: Architecture) -> dict[str, Any]:
+    """Return settings with what is unset of the initialisation filled in; `init_gain` is `gaussian` with its `gain`."""
+    found = dict(chosen)
+    gain = found.pop("init_gain", None)
+    if gain is not None:
+        for key, value in (("init", "gaussian"), ("gain", gain)):
+            if found.get(key, value) not in (value, "default"):
+                what = f"{found[key]} contradicts --init-gain {gain}, which is --init gaussian --gain {gain}"
+                raise InputError(f"--{key}", what, "leave one out")
+            found[key] = value
+    if found.get("init", "default") == "default":
+        found["init"] = default_initialisation(architecture.family, architecture.recurrent, architecture.low_rank)
+    if found.get("init_input", "default") == "default":
+        found["init_input"] = default_input_law(architecture)
+    if "init_a" in given and not architecture.spec.diagonal:
+        raise InputError("--init-a", f"does not fit the '{architecture.family}' family", "use --model plrnn")
+    return found
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,47 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
-__all__ = ["PLATEAU_EPOCHS", "cosine_factor", "plateau_factor"]
+from rnnkit.errors import InputError
 
+__all__ = ["PLATEAU_EPOCHS", "SCHEDULES", "Schedule", "cosine_factor", "parse_schedule", "plateau_factor"]
+
+SCHEDULES = ("none", "cosine", "plateau")
 PLATEAU_EPOCHS = 40
 _PLATEAU_DECAY = 0.5
 _PLATEAU_THRESHOLD = 1e-4
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A schedule as `--schedule` names it; `patience` and `factor` are those of `plateau`."""
+
+    kind: str
+    patience: int = PLATEAU_EPOCHS
+    factor: float = _PLATEAU_DECAY
+
+
+def parse_schedule(text: str) -> Schedule:
+    """Read `none`, `cosine`, `plateau` or `plateau:PATIENCE,FACTOR`; `+` does for the comma, as in --vary.
+
+    Examples
+    --------
+    >>> parse_schedule("plateau:500,0.5")
+    Schedule(kind='plateau', patience=500, factor=0.5)
+    """
+    kind, colon, rest = text.partition(":")
+    if not colon:
+        return Schedule(text)
+    patience, _, factor = rest.replace("+", ",").partition(",")
+    try:
+        found = Schedule(kind, int(patience), float(factor))
+    except ValueError:
+        found = Schedule("")
+    if found.kind != "plateau" or found.patience < 0 or not 0 < found.factor < 1:
+        fix = "give plateau:PATIENCE,FACTOR, epochs of 0 or more and a factor between 0 and 1"
+        raise InputError("--schedule", f"'{text}' is no schedule", fix)
+    return found
 
 
 def cosine_factor(epoch: int, restart: int) -> float:
@@ -28,10 +63,10 @@ def cosine_factor(epoch: int, restart: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * epoch / period))
 
 
-def plateau_factor(losses: list[float]) -> float:
-    """Return 0.5 to the number of times that 40 epochs passed without a better loss.
+def plateau_factor(losses: list[float], patience: int = PLATEAU_EPOCHS, decay: float = _PLATEAU_DECAY) -> float:
+    """Return `decay` to the number of times that more than `patience` epochs passed without a better loss.
 
-    As torch's ReduceLROnPlateau with factor 0.5, patience 40 and relative threshold 1e-4.
+    As torch's ReduceLROnPlateau with that factor and patience and relative threshold 1e-4.
 
     Examples
     --------
@@ -44,6 +79,6 @@ def plateau_factor(losses: list[float]) -> float:
             best, bad = loss, 0
         else:
             bad += 1
-        if bad > PLATEAU_EPOCHS:
-            factor, bad = factor * _PLATEAU_DECAY, 0
+        if bad > patience:
+            factor, bad = factor * decay, 0
     return factor

@@ -13,12 +13,19 @@ from rnnkit.models.initialisation import INITIALISATIONS
 from rnnkit.tasks import task_parameters
 from rnnkit.tasks.base import Task
 from rnnkit.training.phases import Phase
+from rnnkit.training.schedules import SCHEDULES, parse_schedule
 
 __all__ = ["DTYPES", "OPTIMIZERS", "SAVED", "SCHEDULES", "NetworkPlan", "Settings", "group_plans"]
 
-SCHEDULES = ("none", "cosine", "plateau")
 OPTIMIZERS = ("adam", "sgd")
 DTYPES = ("float32", "float64")
+CONSISTENCY_ON = ("state", "current", "both")
+DECAYS = ("decoupled", "l2")
+
+_NOT_NEGATIVE = (
+    *("patience", "snapshots", "snapshot_steps", "stop_loss"),
+    *("l1", "nuclear", "tcr", "mar", "weight_decay", "clip"),
+)
 
 #: The `init` of a network whose weights before training were not drawn, but read from a file.
 SAVED = "saved"
@@ -47,7 +54,7 @@ class Settings:
         With a protocol, epochs of each phase.
     schedule : str
         `none`; `cosine`: warm restarts, first period `restart` epochs, doubling; `plateau`: times 0.5 after
-        40 epochs without a better training loss.
+        40 epochs without a better training loss; `plateau:PATIENCE,FACTOR`.
     restart : int
     stop_loss : float
         The epoch's mean training loss (penalties left out) to get below.
@@ -57,6 +64,22 @@ class Settings:
         `main`: auxiliary outputs do not count for stopping; `all`: they do.
     l1, nuclear : float
         Penalties on the recurrent weights.
+    tcr : float
+        Strength of temporal consistency (:mod:`rnnkit.training.consistency`).
+    tcr_on : str
+        `state`; in `leaky` also `current`, the drive of the nonlinearity, or `both`.
+    mar : float
+        Strength of the penalty that makes memory units integrators (:mod:`rnnkit.training.memory`).
+    mai : bool
+        Memory units are integrators before training.
+    memory_units : int or None
+        The first so many units are what `tcr`, `mar` and `mai` act on; all of them for None.
+    weight_decay : float
+        On the recurrent weights as stored.
+    weight_decay_mode : str
+        `decoupled` from the gradient, as torch.optim.AdamW; or `l2`, a part of it, as torch.optim.Adam.
+    clip : float
+        Most that the norm of a network's gradient may be; 0 for any.
     penalty_on : str
         `recurrent`, or `all` for input and readout weights too.
     freeze : str
@@ -65,6 +88,13 @@ class Settings:
     init : str
         `saved` for weights from a file.
     gain : float
+    init_input : str
+        `units` or `inputs`: the number whose root the input weights are drawn by; `own` where the family has a law of
+        its own, `saved` as for `init`, `default` for the family's.
+    init_a : str
+        Of the factors on their own state in `plrnn`: `half`, `small` or a number.
+    zero_diagonal : bool
+        The recurrent weights of `plrnn` have a zero diagonal, which is not trained.
     epsilon : float or None
         Adam's; None is 1e-8, times (64/N)^2 / gamma in `mup`.
     validation_trials : int
@@ -90,10 +120,21 @@ class Settings:
     stop_on: str = "main"
     l1: float = 0.0
     nuclear: float = 0.0
+    tcr: float = 0.0
+    tcr_on: str = "state"
+    mar: float = 0.0
+    mai: bool = False
+    memory_units: int | None = None
+    weight_decay: float = 0.0
+    weight_decay_mode: str = "decoupled"
+    clip: float = 0.0
     penalty_on: str = "recurrent"
     freeze: str = "none"
     init: str = "uniform"
     gain: float = 1.0
+    init_input: str = "default"
+    init_a: str = "half"
+    zero_diagonal: bool = False
     epsilon: float | None = None
     validation_trials: int = 512
     snapshots: int = 0
@@ -104,7 +145,7 @@ class Settings:
             if getattr(self, name) < 1:
                 option = f"--{name.replace('_', '-')}"
                 raise InputError(option, f"{getattr(self, name)} is too small", "give 1 or more")
-        for name in ("patience", "snapshots", "snapshot_steps", "l1", "nuclear", "stop_loss"):
+        for name in _NOT_NEGATIVE:
             if not 0 <= getattr(self, name) < float("inf"):
                 option = f"--{name.replace('_', '-')}"
                 raise InputError(option, f"{getattr(self, name)} is not valid", "give 0 or more")
@@ -115,7 +156,9 @@ class Settings:
         for option, value, known in (
             ("--optimizer", self.optimizer, OPTIMIZERS),
             ("--dtype", self.dtype, DTYPES),
-            ("--schedule", self.schedule, SCHEDULES),
+            ("--schedule", parse_schedule(self.schedule).kind, SCHEDULES),
+            ("--tcr-on", self.tcr_on, CONSISTENCY_ON),
+            ("--weight-decay-mode", self.weight_decay_mode, DECAYS),
             ("--stop-on", self.stop_on, ("main", "all")),
             ("--penalty-on", self.penalty_on, ("recurrent", "all")),
             ("--init", self.init, (*INITIALISATIONS, SAVED)),
@@ -169,6 +212,12 @@ class NetworkPlan:
         return self.protocol or (Phase("", self.task),)
 
     @property
+    def memory_units(self) -> int:
+        """How many of the first units are memory units."""
+        held = self.settings.memory_units
+        return self.architecture.units if held is None else held
+
+    @property
     def most_epochs(self) -> int:
         """Epochs of all phases."""
         return self.settings.epochs * len(self.phases)
@@ -205,7 +254,11 @@ class NetworkPlan:
 
     def to_json(self) -> dict[str, Any]:
         """Return the training settings as they stand in a checkpoint's metadata."""
-        held = asdict(self.settings) | {"epsilon": self.adam_epsilon()}
+        s = self.settings
+        held = asdict(s) | {"epsilon": self.adam_epsilon(), "memory_units": self.memory_units}
+        held["init_gain"] = s.gain if s.init == "gaussian" else None
+        if not self.architecture.spec.diagonal or self.start is not None:
+            held["init_a"] = None
         if self.protocol:
             held["protocol"] = [{"name": p.name, "parameters": task_parameters(p.task)} for p in self.protocol]
         if self.start is not None:

@@ -14,6 +14,7 @@ from torch import Tensor
 from rnnkit.models.initialisation import draw_weights
 from rnnkit.random_streams import stream
 from rnnkit.training.flat import pack, unpack_whole
+from rnnkit.training.memory import start_as_integrators
 from rnnkit.training.optimizers import empty_moments
 from rnnkit.training.settings import NetworkPlan
 from rnnkit.training.starts import start_weights, untrained_tensors
@@ -127,7 +128,17 @@ def _before_training(plan: NetworkPlan) -> Arrays:
     s = plan.settings
     if plan.start is not None:
         return start_weights(plan.start, plan.architecture)
-    return draw_weights(plan.architecture, s.init, s.gain, stream(plan.seed, "weights"), s.dtype)
+    drawn = draw_weights(
+        plan.architecture,
+        s.init,
+        s.gain,
+        stream(plan.seed, "weights"),
+        s.dtype,
+        init_input=s.init_input,
+        init_a=s.init_a,
+        zero_diagonal=s.zero_diagonal,
+    )
+    return start_as_integrators(drawn, plan.memory_units) if s.mai else drawn
 
 
 def finish(

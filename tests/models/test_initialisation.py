@@ -7,7 +7,7 @@ import pytest
 
 from rnnkit.architectures import CAYLEY_TENSORS, FAMILIES, Architecture
 from rnnkit.errors import InputError
-from rnnkit.models.initialisation import default_initialisation, draw_weights
+from rnnkit.models.initialisation import INPUT_LAWS, default_initialisation, draw_weights
 
 from .helpers import architecture
 
@@ -158,3 +158,48 @@ def test_architecture_refuses_nonsense() -> None:
     ):
         with pytest.raises(InputError):
             Architecture(**({"family": "vanilla", "units": 4, "inputs": 1, "outputs": 1} | wrong))  # type: ignore[arg-type]
+
+
+def test_plrnn_factors_follow_init_a_and_leave_the_rest_alone() -> None:
+    shape = architecture("plrnn", "relu", units=400)
+    drawn = {
+        a: draw_weights(shape, "uniform", 1.0, np.random.default_rng(0), init_a=a) for a in ("half", "small", "-0.3")
+    }
+    assert (drawn["half"]["recurrent.diagonal"] == 0.5).all()
+    assert (drawn["-0.3"]["recurrent.diagonal"] == np.float32(-0.3)).all()
+    small = drawn["small"]["recurrent.diagonal"]
+    assert abs(small).max() <= 1 / 20
+    assert small.std() == pytest.approx(1 / np.sqrt(1200), rel=0.1)
+    for name in set(shape.shapes()) - {"recurrent.diagonal", "initial_state"}:
+        np.testing.assert_array_equal(drawn["half"][name], drawn["small"][name])
+    inputs = drawn["half"]["input.weight"]
+    assert inputs.std() == pytest.approx(1 / 3, rel=0.05)  # U(+-1/sqrt I), 3 inputs
+    assert drawn["half"]["recurrent.weight"].std() == pytest.approx(1 / np.sqrt(1200), rel=0.02)
+
+
+@pytest.mark.parametrize("gain", [1.0, 4.0])
+def test_a_gain_of_1_has_the_spread_of_xavier(gain: float) -> None:
+    """Xavier's U(+-sqrt(3 / N)) has standard deviation 1 / sqrt N."""
+    recurrent = _draw("leaky", "gaussian", gain)["recurrent.weight"]
+    xavier = np.random.default_rng(0).uniform(-np.sqrt(3 / 200), np.sqrt(3 / 200), (200, 200))
+    assert recurrent.std() == pytest.approx(gain * xavier.std(), rel=0.02)
+
+
+def test_input_weights_by_the_root_of_the_inputs() -> None:
+    shape = architecture("vanilla", units=200)
+    by = {law: draw_weights(shape, "uniform", 1.0, np.random.default_rng(0), init_input=law) for law in INPUT_LAWS}
+    ratio = by["inputs"]["input.weight"] / by["units"]["input.weight"]
+    np.testing.assert_allclose(ratio, np.sqrt(200 / 3), rtol=1e-5)
+    np.testing.assert_array_equal(by["inputs"]["recurrent.weight"], by["units"]["recurrent.weight"])
+
+
+def test_critical_vectors_overlap_by_one() -> None:
+    shape = Architecture(family="leaky", units=40_000, inputs=2, outputs=1, rank=2)
+    drawn = draw_weights(shape, "critical", 1.0, np.random.default_rng(0), "float64")
+    left, right = drawn["recurrent.left"], drawn["recurrent.right"]
+    overlaps = (left * right).mean(0)
+    np.testing.assert_allclose(overlaps, 1.0, atol=4 * 1.5 / 200)  # 3 x .5 N(0, 1) over sqrt N
+    assert left.std() == pytest.approx(0.5, rel=0.02)
+    gaussian = draw_weights(shape, "gaussian", 2.0, np.random.default_rng(0), "float64")
+    assert gaussian["recurrent.left"].std() == pytest.approx(2.0, rel=0.02)
+    assert gaussian["recurrent.right"].std() == pytest.approx(1.0, rel=0.02)

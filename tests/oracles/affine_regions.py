@@ -16,9 +16,9 @@ def all_fixed_points(system: AutonomousMap, network: int) -> np.ndarray:
     for pattern in itertools.product([0.0, 1.0], repeat=n):
         s = np.diag(pattern)
         if system.form == "outer":
-            matrix, right = (1 - system.keep) * np.eye(n) - system.gain * s @ weight, system.gain * s @ drive
+            matrix, right = np.diag(1 - system.kept[network]) - system.gain * s @ weight, system.gain * s @ drive
         else:
-            matrix, right = (1 - system.keep) * np.eye(n) - system.gain * weight @ s, system.gain * drive
+            matrix, right = np.diag(1 - system.kept[network]) - system.gain * weight @ s, system.gain * drive
         h = np.linalg.solve(matrix, right)
         argument = weight @ h + drive if system.form == "outer" else h
         if np.array_equal(argument > 0, np.array(pattern) > 0):

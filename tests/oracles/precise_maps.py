@@ -35,13 +35,13 @@ def value(system: AutonomousMap, network: int, x: Vector) -> Vector:
     """F(x) by the textbook, one unit after the other."""
     n, weight = system.units, system.recurrent[network]
     drive, bias = numbers(system.drive[network]), numbers(system.recurrent_bias[network])
-    keep, gain = mpf(system.keep), mpf(system.gain)
+    keep, gain = numbers(system.kept[network]), mpf(system.gain)
     if system.form == "outer":
         rates = activate(system.nonlinearity, [a + v for a, v in zip(times(weight, x), drive, strict=True)])
-        return [keep * h + gain * rate for h, rate in zip(x, rates, strict=True)]
+        return [k * h + gain * rate for k, h, rate in zip(keep, x, rates, strict=True)]
     if system.form == "inner":
         sums = times(weight, activate(system.nonlinearity, x))
-        return [keep * h + gain * (s + v) for h, s, v in zip(x, sums, drive, strict=True)]
+        return [k * h + gain * (s + v) for k, h, s, v in zip(keep, x, sums, drive, strict=True)]
     sums = times(weight, x[:n])
     if system.form == "gru":
         sums = [s + b for s, b in zip(sums, bias, strict=True)]
@@ -113,7 +113,7 @@ def permuted(system: AutonomousMap, order: np.ndarray) -> AutonomousMap:
     return AutonomousMap(
         system.form,
         system.nonlinearity,
-        system.keep,
+        system.kept[:, order] if isinstance(system.keep, np.ndarray) else system.keep,
         system.gain,
         system.recurrent[:, rows][:, :, order],
         system.drive[:, rows],

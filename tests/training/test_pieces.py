@@ -66,7 +66,7 @@ def test_penalty_gradients_agree_with_autograd(family: str, everywhere: bool) ->
     if family == "lowrank":
         acting = leaves["recurrent.left"] @ leaves["recurrent.right"].transpose(1, 2) / 7
     elif isinstance(model, Current):
-        acting = model.effective(leaves)["recurrent"]
+        acting = model.coupling.effective(leaves)["recurrent"]
     else:
         acting = leaves["recurrent.weight"]
     gates = model.architecture.spec.gates
