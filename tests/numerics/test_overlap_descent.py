@@ -116,7 +116,7 @@ def test_seeds_spread_as_the_root_of_the_size() -> None:
     trials = floor.flip_flop(1.0, 0.5)
     spread = []
     for units in (256, 4096):
-        measured = floor.train(floor.vectors_of(floor.START, units, range(6)), trials, 0.25, 15)
+        measured = floor.train(floor.vectors_of(floor.START, units, range(16)), trials, 0.25, 8)
         spread.append(np.sqrt(measured.overlaps.var(0, ddof=1).mean()))
     assert 2 < spread[0] / spread[1] < 6
 
