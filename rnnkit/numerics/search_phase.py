@@ -23,6 +23,8 @@ WINDOW = 9
 _NEAR = 1.15
 #: Difference in BIC from which on a hinge is believed.
 _EVIDENCE = 10.0
+#: A loss of no more than this share of chance has fallen: the fit goes no further.
+_FALLEN = 0.25
 #: The smallest loss, as a share of the largest, whose logarithm is told from that of smaller ones.
 _LEAST = 1e-9
 #: Where there is no such evaluation.
@@ -151,9 +153,10 @@ def search_phases(
     """Find the end of the search phase of networks, by a change point in the logarithm of the loss.
 
     With l_k the loss at evaluation k and c chance: b is the first k with l_k <= 1.15 c. The crossing x >= b is the
-    first k with l_k <= `level` c and a median of l_k .. l_{k+8} of no more than that. A hinge is fitted to log l_k from b to
-    x + 9 (:func:`rnnkit.numerics.hinges.fit_hinges`); its knot is the onset, its level the plateau. Where a constant or
-    a fall from b on does as well, by less than 10 in BIC, there was no plateau to end.
+    first k with l_k <= `level` c and a median of l_k .. l_{k+8} of no more than that. A hinge is fitted to log l_k from
+    b to x + 9, or to the first k >= x with l_k <= .25 c (:func:`rnnkit.numerics.hinges.fit_hinges`); its knot is the
+    onset, its level the plateau. Where a constant or a fall from b on does as well, by less than 10 in BIC, there was
+    no plateau to end.
 
     =============  ==============================================================================================
     `ok`           the search ended; all numbers are there
@@ -251,7 +254,11 @@ def _found(
     rows = np.flatnonzero(there & (crossing - begin >= WINDOW))
     if len(rows):
         first = begin[rows]
-        held, sizes = _logarithms(values[rows], first, np.minimum(crossing[rows] + WINDOW + 1, lengths[rows]))
+        # What comes behind the fall is no part of a hinge: a fall to a floor within a step would draw the knot back.
+        down = np.arange(values.shape[1]) >= crossing[rows, None]
+        fallen = _first(down & (values[rows] <= _FALLEN * chance[rows, None]))
+        end = np.minimum(crossing[rows] + WINDOW, np.where(fallen == NONE, lengths[rows], fallen))
+        held, sizes = _logarithms(values[rows], first, np.minimum(end + 1, lengths[rows]))
         fitted = fit_hinges(held, sizes)
         evidence[rows] = fitted.evidence(sizes)
         long_enough = fitted.knot + 1 >= WINDOW

@@ -126,6 +126,7 @@ ONSETS = Schema(
         ),
         Column("distance_step", "int64", "steps", "of the snapshot nearest to the onset, which that is of", True),
         Column("evaluations", "int64", "", "of the loss, that were read"),
+        Column("steps_per_epoch", "int64", "steps", "between two evaluations"),
         Column(
             "status",
             "string",

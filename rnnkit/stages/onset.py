@@ -215,6 +215,7 @@ def _row(subject: _Subject, found: Phases, k: int, threshold: bool, history: His
         "distance_initial": distance,
         "distance_step": place,
         "evaluations": len(subject.curve.values),
+        "steps_per_epoch": subject.steps_per_epoch,
         "status": status,
     }
 

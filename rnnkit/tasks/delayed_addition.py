@@ -18,6 +18,8 @@ __all__ = ["DelayedAddition"]
 _FIRST_CUE = 9
 #: Step of the first cue, counted from 1, where times are fixed.
 _FIXED = 5
+#: An answer that is off by this much is wrong.
+_TOLERANCE = 0.04
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,8 +30,9 @@ class DelayedAddition(Task):
     elsewhere, and the target at step T is u1(t1) + u1(t2); no other step counts. The paper has t1 < 10 and t2 < T/2.
     That both are uniform, that t1 is drawn first and t2 is another step, which may come before it, are ours.
 
-    The best constant answer is 1: its loss is 1/6, and its share of correct answers 2d - d^2 with d = `tolerance`,
-    .0784 at .04. Who knows one number only has a loss of 1/12.
+    An answer that is off by less than d = .04 is correct. The best constant answer is 1: its loss is 1/6, and its share
+    of correct answers 2d - d^2 = .0784, which is chance and no sign of learning. Who knows one number only has a loss
+    of 1/12.
 
     Parameters
     ----------
@@ -37,8 +40,6 @@ class DelayedAddition(Task):
         T.
     fixed_times : bool
         The same two steps in every trial, 5 and T/2 - 1, for decoding over time.
-    tolerance : float
-        Largest error of an answer that counts as correct, itself not among them.
 
     Examples
     --------
@@ -58,14 +59,12 @@ class DelayedAddition(Task):
 
     steps: int = field(default=40, metadata={"help": "steps of a trial"})
     fixed_times: bool = field(default=False, metadata={"help": "cues at steps 5 and steps/2 - 1 of every trial"})
-    tolerance: float = field(default=0.04, metadata={"help": "error of an answer from which on it is wrong"})
 
     def __post_init__(self) -> None:
         settle(self)
         require(self, "steps", self.steps >= 10, "10 or more, as the first cue is among steps 1 to 9")
         apart = not self.fixed_times or self._last_cue > _FIXED
         require(self, "steps", apart, "14 or more, so that the fixed cues are two steps")
-        require(self, "tolerance", self.tolerance > 0, "more than 0")
 
     @property
     def _last_cue(self) -> int:
@@ -136,7 +135,7 @@ class DelayedAddition(Task):
         return replace(self, steps=2 * self.steps)
 
     def accuracy(self, outputs: Array, trials: Trials) -> NDArray[np.float64]:
-        """Return the share of trials whose answer is off by less than `tolerance`.
+        """Return the share of trials whose answer is off by less than .04.
 
         Parameters
         ----------
@@ -149,7 +148,7 @@ class DelayedAddition(Task):
             NaN where an answer is not finite.
         """
         answers = outputs[:, :, -1, 0]
-        finite = np.isfinite(answers).all(axis=1)
+        finite: NDArray[np.bool_] = np.isfinite(answers).all(axis=1)
         wrong = np.abs(np.where(finite[:, None], answers, 0) - trials.targets[:, :, -1, 0])
-        share: NDArray[np.float64] = np.where(finite, (wrong < self.tolerance).mean(axis=1), np.nan)
+        share: NDArray[np.float64] = np.where(finite, (wrong < _TOLERANCE).mean(axis=1), np.nan)
         return share
