@@ -30,7 +30,7 @@ _LEAST = 1e-9
 #: Where there is no such evaluation.
 NONE = -1
 #: Evaluations of networks that are worked on at a time.
-_BLOCK = 1 << 20
+_BLOCK = 1 << 18
 
 
 @dataclass(frozen=True)
