@@ -92,6 +92,16 @@ def test_each_status():
     assert phases.evidence[3] < 10 <= phases.evidence[[0, 4]].min()
 
 
+FALLS = {"exponential": lambda k: np.exp(-k / 60), "linear": lambda k: 1 - k / 160, "power": lambda k: 1 / (1 + k / 30)}
+
+
+@pytest.mark.parametrize("fall", FALLS.values(), ids=FALLS)
+def test_a_fall_from_the_first_evaluation_on_is_gradual(fall):
+    noise = np.exp(0.05 * np.random.default_rng(0).standard_normal((50, 151)))
+    phases = found(list(CHANCE * fall(np.arange(151.0)) * noise))
+    assert phases.status == ["gradual"] * 50
+
+
 def test_few_evaluations_say_nothing():
     assert found([np.full(8, CHANCE), np.full(9, CHANCE), np.empty(0)]).status == ["too_sparse", "no_end", "too_sparse"]
     assert found([np.full(8, CHANCE)], [True]).status == ["diverged"]
