@@ -107,6 +107,14 @@ def test_few_evaluations_say_nothing():
     assert found([np.full(8, CHANCE)], [True]).status == ["diverged"]
 
 
+def test_without_chance_there_is_nothing_to_find():
+    curves = [planted([30], 0.03)[0]] * 3
+    phases = search_phases(curves, np.array([0.0, np.nan, CHANCE]), np.zeros(3, bool), np.random.default_rng(0))
+    assert phases.status == ["no_chance", "no_chance", "ok"]
+    assert phases.crossing[:2].tolist() == phases.searching[:2].tolist() == [NONE, NONE]
+    assert found([np.zeros(20)], chance=0.0).status == ["no_chance"]
+
+
 def test_a_search_is_seen_up_to_the_last_loss_at_chance():
     """The last six evaluations are low: too few for a crossing, and no sign that the search went on."""
     curve = np.r_[np.full(30, CHANCE), np.full(6, CHANCE / 10)]
@@ -180,8 +188,6 @@ def test_a_floor_behind_the_fall_does_not_draw_the_onset_back(rate):
 
 
 def test_refusals():
-    with pytest.raises(InputError, match=r"chance: 0 is no loss to begin with"):
-        found([np.ones(20)], chance=0.0)
     with pytest.raises(InputError, match="loss: is negative or no number"):
         found([np.array([1.0, -1.0])])
 
