@@ -74,6 +74,8 @@ def learning_curves(
             part = part.filter(pa.array(np.nan_to_num(_numbers(part, "phase"), nan=1.0) == phase))
         elif phase > 1:
             continue
+        if not part.num_rows:
+            continue
         names = part["network"].combine_chunks().dictionary_encode()
         codes = names.indices.to_numpy(zero_copy_only=False)
         order = np.argsort(codes, kind="stable")
