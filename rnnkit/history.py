@@ -75,6 +75,11 @@ class History:
                 found = {name: _rows(handle, self.places[name], first, count) for name in names or self.names}
                 yield self.steps[first : first + count], found
 
+    def read(self, first: int, count: int, names: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
+        """Return tensors (count, ...) of some snapshots, by their place from 0; all tensors by default."""
+        with self.path.open("rb") as handle:
+            return {name: _rows(handle, self.places[name], first, count) for name in names or self.names}
+
 
 def history_beside(path: Path) -> Path:
     """Return where the snapshots of a checkpoint file stand.

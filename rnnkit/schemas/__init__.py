@@ -12,8 +12,10 @@ from rnnkit.schemas.comparing import COMPARISONS, DEGENERACY, EMBEDDING, SENSITI
 from rnnkit.schemas.courses import CARRIED_OVERLAPS, PATH_DEPENDENCE
 from rnnkit.schemas.dynamics import ABLATION_CONTROLS, ABLATIONS, FIXED_POINT_COVERAGE, FIXED_POINTS, SCHUR
 from rnnkit.schemas.learning import EIGENVALUES, FEATURE_LEARNING, MEMORY_DEMAND
+from rnnkit.schemas.onsets import ONSETS
 from rnnkit.schemas.overlaps import CONSERVED, GRAM_MATRIX, OVERLAP_THEORY, OVERLAPS, TRUNCATIONS
 from rnnkit.schemas.runs import INFO, ROLLOUT, SAMPLE, SUMMARY, TRAINING
+from rnnkit.schemas.updates import WEIGHT_CORRELATION, WEIGHT_EVENTS, WEIGHT_UPDATES
 
 __all__ = ["GOOD", "LEVELS", "SCHEMAS", "Column", "Schema", "get_schema"]
 
@@ -46,6 +48,10 @@ SCHEMAS: dict[str, Schema] = {
         PATH_DEPENDENCE,
         CARRIED_OVERLAPS,
         MEMORY_DEMAND,
+        ONSETS,
+        WEIGHT_UPDATES,
+        WEIGHT_CORRELATION,
+        WEIGHT_EVENTS,
         CLAIMS,
         INFO,
     )

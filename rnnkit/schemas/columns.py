@@ -48,5 +48,15 @@ STATUS = Column("status", "string", "", "`ok`, or why a number is missing")
 #: Statuses of rows that are what they should be.
 GOOD = frozenset(
     {"ok", "optimal", "converged", "exact", "budget", "training", "imported", "rank_deficient", "reference"}
-    | {"empty", "threshold_tie", "threshold_close", "no_freedom", "no_theorem", "no_theory", "no_control"}
+    | {
+        "empty",
+        "threshold_tie",
+        "threshold_close",
+        "no_freedom",
+        "no_theorem",
+        "no_theory",
+        "no_control",
+        "last",
+        "no_onset",
+    }
 )

@@ -40,6 +40,8 @@ __all__ = [
     "train",
     "truncations",
     "twins",
+    "weight_correlation",
+    "weight_updates",
 ]
 
 _WHERE = {
@@ -72,6 +74,8 @@ _WHERE = {
     "train": "rnnkit.stages.train",
     "truncations": "rnnkit.stages.truncations",
     "twins": "rnnkit.stages.twins",
+    "weight_correlation": "rnnkit.stages.weight_correlation",
+    "weight_updates": "rnnkit.stages.weight_updates",
 }
 
 
