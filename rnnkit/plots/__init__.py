@@ -96,6 +96,10 @@ KINDS: dict[str, Kind] = {
     ),
     "gram": Kind("Gram matrix", "matrices of overlaps", ("gram_matrix", "overlaps"), (), ("networks", "step")),
     "twins": Kind("Twins", "overlaps side by side", ("overlaps",), (), ("networks", "step")),
+    "weight-updates": Kind("Weight updates", "weights in training", ("weight_updates",), (), ("networks",)),
+    "weight-correlation": Kind(
+        "Weight correlation", "weights at two times", ("weight_correlation",), (), ("networks",)
+    ),
 }
 
 

@@ -75,8 +75,7 @@ def weight_correlation(
                 rows = _rows(course, first, block)
             done += rows.num_rows
             progress(done, total)
-            if rows.num_rows:
-                yield rows
+            yield rows
 
 
 def _rows(course: RecurrentCourse, first: int, block: int) -> pa.Table:

@@ -53,6 +53,8 @@ def everything(count):
         "theory-loss": [("overlap_theory", planted.overlap_theory(count))],
         "gram": [("gram_matrix", planted.gram_matrix(count))],
         "twins": [("overlaps", planted.overlaps(count))],
+        "weight-updates": [("weight_updates", planted.weight_updates(count))],
+        "weight-correlation": [("weight_correlation", planted.weight_correlation(count))],
     }
 
 
