@@ -43,6 +43,7 @@ TABLES = {
     "overlaps": (["overlaps", "{ckpts}", "--rank", "1"], "overlaps"),
     "overlaps --history": (["overlaps", "{ckpts}", "--rank", "2", "--history"], "overlaps"),
     "path-dependence": (["path-dependence", "{courses}"], "path_dependence"),
+    "weight-updates": (["weight-updates", "{ckpts}"], "weight_updates"),
     "memory-demand": (
         [
             *("memory-demand", "flipflop", "-t", "steps=8", "--history", "1:4", "--trials", "20"),
@@ -81,6 +82,7 @@ READ = {
     "overlaps": ["{ckpts}"],
     "overlaps --history": ["{ckpts}"],
     "path-dependence": ["{courses}"],
+    "weight-updates": ["{ckpts}"],
     "memory-demand": [],
 }
 
@@ -173,7 +175,11 @@ def test_metadata(name, line):
     for where in line(READ[name]):
         path = Path(where)
         held = sorted(p for p in path.glob("*.safetensors") if ".history." not in p.name) if path.is_dir() else [path]
-        files += held + ([history_beside(p) for p in held] if "--history" in words or name == "path-dependence" else [])
+        files += held + (
+            [history_beside(p) for p in held]
+            if "--history" in words or name in ("path-dependence", "weight-updates")
+            else []
+        )
     assert note["inputs"] == {str(path): file_digest(path) for path in files}
 
 
