@@ -17,7 +17,7 @@ WEIGHT_UPDATES = Schema(
     (
         NETWORK,
         _STEP,
-        Column("relative_step", "float64", "optimiser steps", "since what --align names", True, True),
+        Column("relative_step", "float64", "optimiser steps", "since what --align names; null without", True, True),
         Column("gap", "int64", "optimiser steps", "until the next snapshot; null for the last", True),
         Column("update_singular_values", "vector64", "weight units", "of W(next) - W, falling", True),
         Column("weight_singular_values", "vector64", "weight units", "of W, falling", True),

@@ -143,8 +143,6 @@ def _table(name: str, found: Updates, scored: Episodes | None, end: Onset | None
         "status": _statuses(found, scored, align is not None and not np.isfinite(start)),
     }
     schema = arrow_schema(get_schema("weight_updates"))
-    if align is None:
-        schema = pa.schema([field for field in schema if field.name != "relative_step"])
     return pa.table({field.name: held[field.name] for field in schema}, schema=schema)
 
 
