@@ -20,7 +20,7 @@ __all__ = ["weight_correlation"]
 Floats = NDArray[np.float64]
 
 #: Bytes of each of the two blocks of snapshots, in double precision, that are compared: the larger, the fewer passes.
-_BLOCK_BYTES = 1 << 24
+_BLOCK_BYTES = 1 << 23
 
 
 def weight_correlation(
