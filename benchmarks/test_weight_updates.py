@@ -2,7 +2,7 @@
 
 ``pytest benchmarks/test_weight_updates.py --benchmark-only -s``. Each history is read in a process of its own, with
 events, both sides and all correlations, and its memory is that process's peak: of 1,000 snapshots it is to be that of
-100, but for the tables' own rows.
+250, but for the tables' own rows.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def _peak(*words: str) -> float:
 @pytest.mark.parametrize(("family", "units", "snapshots"), CASES)
 def test_history(benchmark: Any, tmp_path: Path, family: str, units: int, snapshots: int) -> None:
     sizes, peaks = [], []
-    for count in (snapshots // 10, snapshots):
+    for count in (snapshots // 4, snapshots):
         path = _write(tmp_path, family, units, count)
         sizes.append(path.with_name("net.history.safetensors").stat().st_size / 1024**2)
         words = [str(path), str(tmp_path)]
@@ -74,5 +74,5 @@ def test_history(benchmark: Any, tmp_path: Path, family: str, units: int, snapsh
     assert pq.read_metadata(tmp_path / "correlation.parquet").num_rows == snapshots * (snapshots - 1) // 2
     benchmark.extra_info |= {"file_mib": sizes[1], "peak_mib": peaks[1], "grown_mib": peaks[1] - peaks[0]}
     grown = f"peak {peaks[0]:.0f} and {peaks[1]:.0f} MiB"
-    print(f"{family} N={units}, {snapshots // 10} and {snapshots} snapshots: {sizes[1]:.0f} MiB of files, {grown}")
+    print(f"{family} N={units}, {snapshots // 4} and {snapshots} snapshots: {sizes[1]:.0f} MiB of files, {grown}")
     assert peaks[1] - peaks[0] < (sizes[1] - sizes[0]) / 2

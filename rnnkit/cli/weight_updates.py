@@ -162,9 +162,8 @@ def run(
     _check_together(events, finding, sides, ranges, onsets, align)
     from rnnkit.history import history_beside, open_history
     from rnnkit.interop import load_all
-    from rnnkit.numerics.restructuring import EventRule
     from rnnkit.stages.weight_correlation import weight_correlation
-    from rnnkit.stages.weight_events import Sides
+    from rnnkit.stages.weight_events import EventRule, Sides
     from rnnkit.stages.weight_updates import weight_updates
 
     rule = EventRule(**finding) if events else None  # type: ignore[arg-type]

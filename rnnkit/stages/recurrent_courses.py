@@ -22,7 +22,7 @@ __all__ = ["Part", "RecurrentCourse", "recurrent_course"]
 
 _LEFT, _RIGHT = "recurrent.left", "recurrent.right"
 #: Snapshots of thin factors that are worked on together: of pairs of them there are the square.
-_MOST = 256
+_MOST = 128
 
 
 @dataclass(frozen=True)

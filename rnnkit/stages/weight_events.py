@@ -19,6 +19,7 @@ from rnnkit.stages.update_measures import Updates
 __all__ = [
     "Episode",
     "Episodes",
+    "EventRule",
     "Onset",
     "Sides",
     "correlation_changes",
