@@ -18,9 +18,12 @@ from rnnkit.tables import arrow_schema
 __all__ = ["weight_correlation"]
 
 Floats = NDArray[np.float64]
+Marks = NDArray[np.object_]
 
 #: Bytes of each of the two blocks of snapshots, in double precision, that are compared: the larger, the fewer passes.
 _BLOCK_BYTES = 1 << 23
+#: Pairs of a table that is yielded: their texts take more room than their numbers.
+_PAIRS = 1 << 14
 
 
 def weight_correlation(
@@ -72,26 +75,33 @@ def weight_correlation(
         block = course.block(_BLOCK_BYTES)
         for first in range(0, len(course), block):
             with one_thread():
-                rows = _rows(course, first, block)
-            done += rows.num_rows
-            progress(done, total)
-            yield rows
+                values, flaws = _correlations(course, first, block)
+            each = max(1, _PAIRS // values.shape[1])
+            for start in range(0, len(values), each):
+                rows = _rows(course, first, start, values[start : start + each], flaws)
+                done += rows.num_rows
+                progress(done, total)
+                yield rows
 
 
-def _rows(course: RecurrentCourse, first: int, block: int) -> pa.Table:
-    """Return the pairs of some snapshots with all later ones."""
-    count = len(course)
+def _correlations(course: RecurrentCourse, first: int, block: int) -> tuple[Floats, Marks]:
+    """Return correlations (k, K - first) of some snapshots with themselves and all later ones, and what is wrong."""
     early = course.read(first, block)
     standard = early.weights.standardised()
-    values, flaws = [], list(early.flaws)
-    for start in range(first, count, block):
-        late = early if start == first else course.read(start, block)
-        values.append(standard.gram(standard if late is early else late.weights.standardised()))
-        flaws += [] if late is early else late.flaws
-    a, b = np.triu_indices(len(early.flaws), 1, count - first)
-    found = np.concatenate(values, axis=1)[a, b].clip(-1.0, 1.0)
+    values, flaws = [standard.gram(standard)], list(early.flaws)
+    for start in range(first + block, len(course), block):
+        late = course.read(start, block)
+        values.append(standard.gram(late.weights.standardised()))
+        flaws += late.flaws
+    return np.concatenate(values, axis=1), np.array([flaw or "" for flaw in flaws], object)
+
+
+def _rows(course: RecurrentCourse, first: int, start: int, values: Floats, marks: Marks) -> pa.Table:
+    """Return the pairs of the snapshots from `first + start` on with all later ones."""
+    a, b = np.triu_indices(len(values), start + 1, values.shape[1])
+    found = values[a, b].clip(-1.0, 1.0)
     steps = course.steps[first:]
-    marks = np.array([flaw or "" for flaw in flaws], object)
+    a += start
     status = np.where(marks[a] != "", marks[a], marks[b])
     status = np.where((status == "") & ~np.isfinite(found), "constant", status)
     status[status == ""] = "ok"
