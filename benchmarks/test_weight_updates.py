@@ -75,6 +75,6 @@ def test_history(benchmark: Any, tmp_path: Path, family: str, units: int, snapsh
     benchmark.extra_info |= {"file_mib": sizes[1], "peak_mib": peaks[1], "grown_mib": peaks[1] - peaks[0]}
     grown = f"peak {peaks[0]:.0f} and {peaks[1]:.0f} MiB"
     print(f"{family} N={units}, {snapshots // 4} and {snapshots} snapshots: {sizes[1]:.0f} MiB of files, {grown}")
-    # Their recurrent weights, held in double precision as they are worked on, would take the size of the file (a low-rank
-    # network's, half of which is input and readout) or twice that.
+    # Their recurrent weights, held in double precision as they are worked on, would take the size of the file (of a
+    # low-rank network, half of which is input and readout) or twice that.
     assert peaks[1] - peaks[0] < sizes[1] - sizes[0]
