@@ -34,6 +34,7 @@ from rnnkit.cli import (
     tasks,
     train,
     twin,
+    weight_updates,
 )
 from rnnkit.cli.command import ReaderGoneError, register
 from rnnkit.cli.talk import talk
@@ -58,7 +59,7 @@ app = typer.Typer(
 for module in (
     *(train, tasks, sample, info, import_, export, rollout, compare, degeneracy),
     *(fixedpoints, schur_ablate, feature_learning, overlaps, path_dependence, twin, sample_gram, memory_demand),
-    *(onset,),
+    *(onset, weight_updates),
     *(plot, report),
 ):
     register(app, module.run, module.NAME, module.EXAMPLE)

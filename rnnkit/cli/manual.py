@@ -75,6 +75,11 @@ MANUAL: dict[str, Files] = {
         "a table 'path_dependence': a row for each network or pair and kind of overlaps; 'carried_overlaps' with "
         "--connection",
     ),
+    "weight-updates": Files(
+        f"{_CHECKPOINTS}, and their snapshots; onsets from a table with --onsets",
+        "a table 'weight_updates': a row for each network and snapshot; 'weight_correlation' with --correlation, "
+        "'weight_events' with --sides",
+    ),
     "twin": Files(
         f"{_CHECKPOINTS}; or overlaps from a table with --overlaps", "a folder with a checkpoint for each twin", ""
     ),
@@ -98,7 +103,15 @@ PANELS: dict[str, tuple[str, ...]] = {
     "Networks": ("train", "import", "export", "info", "twin", "sample-gram"),
     "Tasks": ("tasks", "sample", "memory-demand"),
     "Run and compare": ("rollout", "compare", "degeneracy"),
-    "Take apart": ("fixedpoints", "schur-ablate", "feature-learning", "overlaps", "path-dependence", "onset"),
+    "Take apart": (
+        "fixedpoints",
+        "schur-ablate",
+        "feature-learning",
+        "overlaps",
+        "path-dependence",
+        "onset",
+        "weight-updates",
+    ),
 }
 
 

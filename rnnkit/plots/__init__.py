@@ -100,6 +100,10 @@ KINDS: dict[str, Kind] = {
     "path-dependence": Kind(
         "Path dependence", "what earlier tasks left", ("path_dependence",), (), ("value", "scale", "networks")
     ),
+    "weight-updates": Kind("Weight updates", "weights in training", ("weight_updates",), (), ("networks",)),
+    "weight-correlation": Kind(
+        "Weight correlation", "weights at two times", ("weight_correlation",), (), ("networks",)
+    ),
 }
 
 

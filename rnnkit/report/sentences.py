@@ -245,6 +245,40 @@ def _carried_overlaps(rows: pd.DataFrame) -> Lines:
     ]
 
 
+def _weight_updates(rows: pd.DataFrame) -> Lines:
+    """Alignment in the two halves of each network's updates, as it is and beside a random walk; events."""
+    place = rows.groupby("network", sort=False).cumcount()
+    late = place >= rows.groupby("network", sort=False)["network"].transform("size") // 2
+    ratio = rows["alignment"] / rows["alignment_null"]
+    known = ratio.notna()
+    lines = []
+    if known.any():
+        halves = [values[known & half].median() for values in (rows["alignment"], ratio) for half in (~late, late)]
+        first, second, before, after = (number(float(value)) for value in halves)
+        lines.append(
+            f"Cosine of updates and the way left: {first} in the first half of training, {second} in the second; "
+            f"{before} and {after} times that of a random walk (medians, {many(rows['network'].nunique(), 'network')})."
+        )
+    if rows["event"].notna().any():
+        new = (rows["event"] != rows["event"].shift()) | (rows["network"] != rows["network"].shift())
+        counts = [f"{int((new & (rows['event'] == kind)).sum())} {kind}" for kind in ("explicit", "hidden")]
+        lines.append(f"Sudden updates that last: {', '.join(counts)}.")
+    return lines
+
+
+def _weight_events(rows: pd.DataFrame) -> Lines:
+    """In how many networks updates at the onset are larger than on each side of it; events were chosen for that."""
+    onsets = rows[rows["kind"] == "onset"]
+    each = []
+    for side in ("after", "before"):
+        both = onsets[onsets["update"].notna() & onsets[f"update_{side}"].notna()]
+        if len(both):
+            each.append(f"{side} it in {int((both['update'] > both[f'update_{side}']).sum())} of {len(both)} networks")
+    lost = int((onsets["status"] == "no_onset").sum())
+    lines = [f"Updates at the onset are larger than {listed(each)}."] if each else []
+    return [*lines, f"{many(lost, 'network')} without an onset."] if lost else lines
+
+
 #: By schema, in the order in which they are said; a table of another schema has nothing to say.
 def _onsets(rows: pd.DataFrame) -> Lines:
     """How many searches ended, and the median over all networks: those that did not end count as later than all."""
@@ -276,4 +310,6 @@ SENTENCES: dict[str, Sentence] = {
     "carried_overlaps": Sentence(("network", "phase", "start", "measured", "carried", "deviation"), _carried_overlaps),
     "onsets": Sentence(("network", "crossing", "censored", "status"), _onsets),
     "memory_demand": Sentence(("task", "h_star"), _memory_demand),
+    "weight_updates": Sentence(("network", "alignment", "alignment_null", "event"), _weight_updates),
+    "weight_events": Sentence(("kind", "update", "update_before", "update_after", "status"), _weight_events),
 }

@@ -14,6 +14,7 @@ from rnnkit.schemas.dynamics import ABLATION_CONTROLS, ABLATIONS, FIXED_POINT_CO
 from rnnkit.schemas.learning import EIGENVALUES, FEATURE_LEARNING, MEMORY_DEMAND, ONSETS
 from rnnkit.schemas.overlaps import CONSERVED, GRAM_MATRIX, OVERLAP_THEORY, OVERLAPS, TRUNCATIONS
 from rnnkit.schemas.runs import INFO, ROLLOUT, SAMPLE, SUMMARY, TRAINING
+from rnnkit.schemas.updates import WEIGHT_CORRELATION, WEIGHT_EVENTS, WEIGHT_UPDATES
 
 __all__ = ["GOOD", "LEVELS", "SCHEMAS", "Column", "Schema", "get_schema"]
 
@@ -47,6 +48,9 @@ SCHEMAS: dict[str, Schema] = {
         CARRIED_OVERLAPS,
         MEMORY_DEMAND,
         ONSETS,
+        WEIGHT_UPDATES,
+        WEIGHT_CORRELATION,
+        WEIGHT_EVENTS,
         CLAIMS,
         INFO,
     )

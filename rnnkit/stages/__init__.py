@@ -41,6 +41,8 @@ __all__ = [
     "train",
     "truncations",
     "twins",
+    "weight_correlation",
+    "weight_updates",
 ]
 
 _WHERE = {
@@ -74,6 +76,8 @@ _WHERE = {
     "train": "rnnkit.stages.train",
     "truncations": "rnnkit.stages.truncations",
     "twins": "rnnkit.stages.twins",
+    "weight_correlation": "rnnkit.stages.weight_correlation",
+    "weight_updates": "rnnkit.stages.weight_updates",
 }
 
 

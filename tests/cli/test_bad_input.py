@@ -145,6 +145,8 @@ def desk(ensemble, tables, tmp_path, monkeypatch) -> Path:
     moved = [row | {"weight_change_norm": 0.0} for row in planted.feature_learning(2, gamma=["0", "1"]).to_pylist()]
     pyarrow.csv.write_csv(build("feature_learning", moved, ["gamma"]), tmp_path / "features.csv")
     pyarrow.csv.write_csv(planted.overlaps(2), tmp_path / "history.csv")
+    onset = {"network": "other", "censored": False, "status": "ok"}
+    pyarrow.csv.write_csv(build("onsets", [onset]), tmp_path / "onsets.csv")
     pyarrow.csv.write_csv(planted.overlap_theory(2), tmp_path / "theory.csv")
     pq.write_table(planted.path_dependence(2), tmp_path / "paths.parquet")
     for name, line in {"gram": "u,v,.5", "bad/indefinite": "u,v,2", "bad/lacking": "m,z,.1"}.items():
@@ -191,6 +193,7 @@ CKPT_COMMANDS = {
     "fixedpoints {} -o new.csv": "fixedpoints",
     "overlaps {} --rank 1 -o new.csv": "overlaps",
     "path-dependence {} -o new.csv": "path-dependence",
+    "weight-updates {} -o new.csv": "weight-updates",
     "twin {} --rank 1 -o new": "twin",
     "onset {} --training ckpts/training.parquet -o new.csv": "onset",
 }
@@ -878,6 +881,39 @@ CASES = [
             ("-o new.csv --training bad/training-cut.parquet", "bad/training-cut.parquet", "no readable Parquet"),
             ("-o ckpts/training.parquet", "--out", "same file"),
             ("-o new.xlsx", "new.xlsx", "names no format"),
+        ]
+    ],
+    # weight-updates
+    Case("weight-updates", "CKPT", "must be given"),
+    Case("weight-updates bad/taskless.safetensors -o new.csv", "taskless.history", "train with --snapshots K"),
+    *[
+        Case(f"weight-updates ckpts -o new.csv {rest}", names, says)
+        for rest, names, says in [
+            ("--window 5", "--window", "add --events"),
+            ("--sustained 2", "--sustained", "add --events"),
+            ("--events --window 0", "--window", "1 or more"),
+            ("--events --threshold 0", "--threshold", "not a positive number"),
+            ("--events --merge -1", "--merge", "0 or more"),
+            ("--events --margin 0", "--margin", "1 or more"),
+            ("--events --sustained nan", "--sustained", "0 or more"),
+            ("--around 5", "--around", "add --sides FILE"),
+            ("--events --before 5,9", "--before", "add --sides FILE"),
+            ("--sides new2.csv", "--sides", "add --events"),
+            ("--sides -", "--sides", "name a file"),
+            ("--events --sides new.csv", "--sides", "same file as --out"),
+            ("--events --sides new2.csv --around 0", "--around", "not a positive number"),
+            ("--events --sides new2.csv --before 9,5", "--before", "nearer step first"),
+            ("--events --sides new2.csv --after 5", "--after", "for example 100,400"),
+            ("--events --sides new2.csv --after a,b", "--after", "for example 100,400"),
+            ("--correlation -", "--correlation", "name a file"),
+            ("--correlation new", "--correlation new", "names no format"),
+            ("--correlation ckpts/flipflop-vanilla-n8-s0.history.safetensors", "--correlation", "names no format"),
+            ("--align onset", "--align", "add --onsets FILE"),
+            ("--onsets onsets.csv", "--onsets", "has no part"),
+            ("--onsets onsets.csv --align onse", "'onse'", "did you mean 'onset'"),
+            ("--onsets onsets.csv --events", "no row of network 'flipflop-vanilla-n8-s0'", "same networks"),
+            ("--onsets missing.csv --events", "missing.csv", "no such file"),
+            ("--onsets summary.parquet --events", "holds a 'summary' table", "right file"),
         ]
     ],
     # twin

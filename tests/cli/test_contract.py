@@ -47,6 +47,7 @@ TABLES = {
     "overlaps --history": (["overlaps", "{ckpts}", "--rank", "2", "--history"], "overlaps"),
     "path-dependence": (["path-dependence", "{courses}"], "path_dependence"),
     "onset": (["onset", "{searched}"], "onsets"),
+    "weight-updates": (["weight-updates", "{ckpts}"], "weight_updates"),
     "memory-demand": (
         [
             *("memory-demand", "flipflop", "-t", "steps=8", "--history", "1:4", "--trials", "20"),
@@ -86,6 +87,7 @@ READ = {
     "overlaps --history": ["{ckpts}"],
     "path-dependence": ["{courses}"],
     "onset": ["{searched}", "{searched}/training.parquet"],
+    "weight-updates": ["{ckpts}"],
     "memory-demand": [],
 }
 
@@ -186,7 +188,11 @@ def test_metadata(name, line):
     for where in line(READ[name]):
         path = Path(where)
         held = sorted(p for p in path.glob("*.safetensors") if ".history." not in p.name) if path.is_dir() else [path]
-        files += held + ([history_beside(p) for p in held] if "--history" in words or name == "path-dependence" else [])
+        files += held + (
+            [history_beside(p) for p in held]
+            if "--history" in words or name in ("path-dependence", "weight-updates")
+            else []
+        )
     assert note["inputs"] == {str(path): file_digest(path) for path in files}
 
 

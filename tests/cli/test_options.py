@@ -20,9 +20,11 @@ from rnnkit.architectures import Architecture
 from rnnkit.checkpoints import Checkpoint, load_native, save_native
 from rnnkit.cli.main import app
 from rnnkit.numerics.loading_vectors import Layout
+from rnnkit.schemas import get_schema
 from tests.conftest import QUICK, Outcome, run_cli, table_note, without_seconds
 from tests.stages.planted_courses import save_course
 from tests.stages.planted_onsets import fill, fill_phased
+from tests.stages.planted_updates import course, save_walk
 
 COMMANDS = typer.main.get_command(app).commands
 #: In the contract's suite for every command: where output goes, what is said, help.
@@ -81,6 +83,10 @@ def embedded(_: Outcome, folder: Path) -> object:
 
 def controls(_: Outcome, folder: Path) -> object:
     return (folder / "out/c.csv").read_text()
+
+
+def beside(_: Outcome, folder: Path) -> object:
+    return (folder / "out/s.csv").read_text()
 
 
 def stabilisers(done: Outcome, _: Path) -> object:
@@ -479,6 +485,10 @@ def ends_of_intervals(done: Outcome, _: Path) -> object:
 
 ONSETS = "onset searched -q"
 PATH = "path-dependence courses/aba.safetensors -q"
+WALKED = "weight-updates walked -q"
+FOUND = f"{WALKED} --events"
+ENDED = f"{FOUND} --onsets onsets.csv"
+BESIDE = f"{FOUND} --sides out/s.csv"
 TWIN = "twin low --copies 1 -o out -q"
 TABLED = "twin --overlaps gram.csv --network a --step 0 -o out -q"
 SAMPLED = "sample-gram --overlaps gram.csv --network a --step 0 --units 12 -o out -q"
@@ -516,6 +526,20 @@ EFFECTS |= {
     ),
     ("path-dependence", "checkpoints"): Effect(PATH, f"{PATH} courses/aaa.safetensors", rows),
     ("path-dependence", "connection"): Effect(PATH, f"{PATH} --connection out/c.csv", files, rows),
+    ("weight-updates", "checkpoints"): Effect(WALKED, f"{WALKED} ckpts", rows),
+    ("weight-updates", "correlation"): Effect(WALKED, f"{WALKED} --correlation out/c.csv", files, rows),
+    ("weight-updates", "onsets"): Effect(FOUND, ENDED, rows),
+    ("weight-updates", "align"): Effect(f"{ENDED} --align onset", f"{ENDED} --align crossing", rows),
+    ("weight-updates", "events"): Effect(WALKED, FOUND, rows),
+    ("weight-updates", "window"): Effect(FOUND, f"{FOUND} --window 10", rows),
+    ("weight-updates", "threshold"): Effect(FOUND, f"{FOUND} --threshold 100", rows),
+    ("weight-updates", "merge"): Effect(FOUND, f"{FOUND} --merge 60", rows),
+    ("weight-updates", "margin"): Effect(BESIDE, f"{BESIDE} --margin 5", beside, rows),
+    ("weight-updates", "sustained"): Effect(FOUND, f"{FOUND} --sustained 0", rows),
+    ("weight-updates", "sides"): Effect(FOUND, BESIDE, files, rows),
+    ("weight-updates", "around"): Effect(BESIDE, f"{BESIDE} --around 20", beside, rows),
+    ("weight-updates", "before"): Effect(BESIDE, f"{BESIDE} --before 50,90", beside, rows),
+    ("weight-updates", "after"): Effect(BESIDE, f"{BESIDE} --after 50,90", beside, rows),
     ("twin", "checkpoints"): Effect(TWIN, f"{TWIN} low/a.safetensors".replace(" low ", " "), files),
     ("twin", "overlaps"): Effect(TWIN, TABLED, made),
     ("twin", "network"): Effect(TABLED, TABLED.replace("--network a", "--network b"), made),
@@ -634,6 +658,22 @@ def searches(tmp_path_factory) -> Path:
     return root
 
 
+@pytest.fixture(scope="module")
+def walked(tmp_path_factory) -> Path:
+    """A network whose training had two events, and a spike that was none."""
+    folder = tmp_path_factory.mktemp("walked") / "walked"
+    folder.mkdir()
+    save_walk(folder, course())
+    return folder
+
+
+def onsets() -> str:
+    """The end of its search phase, at the second event, as a text table."""
+    names = ",".join(column.name for column in get_schema("onsets").columns)
+    held = {"network": "net", "onset": 1080, "onset_low": 1050, "crossing": 1105, "censored": "false", "status": "ok"}
+    return f"{names}\n{','.join(str(held.get(name, '')) for name in names.split(','))}\n"
+
+
 def gram() -> str:
     """Overlaps of two networks at two steps, as a text table."""
     lines = ["network,step,left,right,value"]
@@ -654,7 +694,7 @@ def switches() -> dict[str, np.ndarray]:
 
 
 @pytest.fixture
-def desk(ensemble, tables, current, low, descended, courses, searches, tmp_path, monkeypatch) -> Path:
+def desk(ensemble, tables, current, low, descended, courses, searches, walked, tmp_path, monkeypatch) -> Path:
     (tmp_path / "ckpts").symlink_to(ensemble)
     (tmp_path / "current").symlink_to(current)
     (tmp_path / "low").symlink_to(low)
@@ -662,6 +702,8 @@ def desk(ensemble, tables, current, low, descended, courses, searches, tmp_path,
     (tmp_path / "courses").symlink_to(courses)
     for name in ("searched", "phased"):
         (tmp_path / name).symlink_to(searches / name)
+    (tmp_path / "walked").symlink_to(walked)
+    (tmp_path / "onsets.csv").write_text(onsets())
     (tmp_path / "gram.csv").write_text(gram())
     for path in tables.iterdir():
         (tmp_path / path.name).symlink_to(path)

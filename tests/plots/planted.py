@@ -379,3 +379,33 @@ def onsets(count: int) -> pa.Table:
         row |= {"search_steps": 500} if status == "no_end" else {"crossing": at + 50}
         rows.append(row)
     return build("onsets", rows)
+
+
+def weight_updates(count: int, onset: float | None = None) -> pa.Table:
+    """Update k of six has the singular values 2k + 2 and k + 1; updates 1 and 2 are explicit, 4 is hidden.
+
+    Snapshots are 4 steps apart, the last 1 step; the cosine is k / 10, of a random walk k / 20.
+    """
+    steps = [0, 4, 8, 12, 16, 20, 21]
+    marks = ["none", "explicit", "explicit", "none", "hidden", "none", None]
+    rows: list[dict[str, Any]] = []
+    for name in names(count):
+        for k, step in enumerate(steps):
+            row = {"network": name, "step": step, "weight_singular_values": [10.0 + k, 1.0], "status": "ok"}
+            if k < 6:
+                row |= {"gap": steps[k + 1] - step, "update_singular_values": [2.0 * k + 2, k + 1.0]}
+                row |= {"alignment": k / 10, "alignment_null": k / 20, "score": 0.0, "update_norm": 1.0}
+            rows.append(row | {"event": marks[k], "relative_step": None if onset is None else step - onset})
+    rows[-1]["status"] = "last"
+    return build("weight_updates", rows)
+
+
+def weight_correlation(count: int, steps: tuple[int, ...] = (0, 10, 30)) -> pa.Table:
+    """The correlation falls by a hundredth a step."""
+    rows = [
+        {"network": name, "step_a": a, "step_b": b, "correlation": 1 - (b - a) / 100, "status": "ok"}
+        for name in names(count)
+        for k, a in enumerate(steps)
+        for b in steps[k + 1 :]
+    ]
+    return build("weight_correlation", rows)

@@ -55,6 +55,8 @@ def everything(count):
         "onset": [("onsets", planted.onsets(count)), ("training", planted.training(count))],
         "twins": [("overlaps", planted.overlaps(count))],
         "path-dependence": [("path_dependence", planted.path_dependence(count))],
+        "weight-updates": [("weight_updates", planted.weight_updates(count))],
+        "weight-correlation": [("weight_correlation", planted.weight_correlation(count))],
     }
 
 

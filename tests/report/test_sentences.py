@@ -51,6 +51,16 @@ FRAMES = {
     "truncations": pd.DataFrame(
         {"rank": [1, 1, 2, 3], "share_of_norm": [0.2, 0.4, 0.9, None], "rollout_distance": [0.1, None, None, None]}
     ),
+    "weight_updates": planted.weight_updates(2).to_pandas(),
+    "weight_events": pd.DataFrame(
+        {
+            "kind": ["onset", "hidden", "onset", "onset", "onset"],
+            "update": [2.0, 9.0, 2.0, 2.0, None],
+            "update_before": [3.0, 1.0, 1.0, None, None],
+            "update_after": [1.0, 1.0, 1.0, 4.0, None],
+            "status": ["ok", "ok", "ok", "nothing_before", "no_onset"],
+        }
+    ),
     "path_dependence": pd.DataFrame(
         {
             "measure": ["memory", "memory", "memory", "divergence"],
@@ -126,6 +136,15 @@ SAID = {
     "carried_overlaps": ["Unseen overlaps carried along the visible path are off by up to 0.5 of moves of 9."],
     "onsets": ["Searches of 3 networks (2 ok, 1 no_end): median crossing 300 steps, censored ones included."],
     "memory_demand": ["Memory demand: sine 2 steps; copy 11 steps."],
+    "weight_updates": [
+        "Cosine of updates and the way left: 0.15 in the first half of training, 0.4 in the second; 2 and 2 times that "
+        "of a random walk (medians, 2 networks).",
+        "Sudden updates that last: 2 explicit, 2 hidden.",
+    ],
+    "weight_events": [
+        "Updates at the onset are larger than after it in 2 of 3 networks; before it in 1 of 2 networks.",
+        "1 network without an onset.",
+    ],
 }
 
 
