@@ -80,6 +80,11 @@ MANUAL: dict[str, Files] = {
     ),
     "sample-gram": Files("nothing, or a table of overlaps", "a folder with a checkpoint for each network", ""),
     "memory-demand": Files("nothing", "a table 'memory_demand': a row for each length of history"),
+    "freeze-in": Files(
+        "nothing",
+        "a table 'freeze_in': a row for each network, probe and cue; the networks with --save",
+        "done, but some settled states are not proven to be fixed points",
+    ),
     "plot": Files("tables", "a picture: .png, .svg or .pdf", "drawn, but for what standard error names"),
     "report": Files(
         "a folder with checkpoints and tables, and the folders below it",
@@ -90,7 +95,7 @@ MANUAL: dict[str, Files] = {
 
 #: The groups of `rnnkit --help`, in its order.
 PANELS: dict[str, tuple[str, ...]] = {
-    "Networks": ("train", "import", "export", "info", "twin", "sample-gram"),
+    "Networks": ("train", "import", "export", "info", "twin", "sample-gram", "freeze-in"),
     "Tasks": ("tasks", "sample", "memory-demand"),
     "Run and compare": ("rollout", "compare", "degeneracy"),
     "Take apart": ("fixedpoints", "schur-ablate", "feature-learning", "overlaps", "path-dependence"),
