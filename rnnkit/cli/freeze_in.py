@@ -26,8 +26,8 @@ EXAMPLE = "rnnkit freeze-in --seeds 0:2 -o freeze.parquet --save frozen"
 
 
 def run(
-    units: Annotated[int, typer.Option("--units", help="Units, 1 or more.")] = 400,
-    cues: Annotated[int, typer.Option("--cues", help="Cues, each on an input of its own, 1 or more.")] = 25,
+    units: Annotated[int, typer.Option("--units", help="Units, 1 to 10000.")] = 400,
+    cues: Annotated[int, typer.Option("--cues", help="Cues, each on an input of its own, 1 to 10000.")] = 25,
     gain: Annotated[
         float, typer.Option("--gain", help="W is normal with variance gain²/N and no diagonal: 0 or more.")
     ] = 1.8,
@@ -38,8 +38,8 @@ def run(
     amplitude: Annotated[
         float, typer.Option("--amplitude", help="Of the cues' input currents: their standard deviation, 0 or more.")
     ] = 4.0,
-    cue_steps: Annotated[int, typer.Option("--cue-steps", help="Steps that a cue lasts, 1 or more.")] = 50,
-    plastic_steps: Annotated[int, typer.Option("--plastic-steps", help="Steps that follow it, 1 or more.")] = 20,
+    cue_steps: Annotated[int, typer.Option("--cue-steps", help="Steps that a cue lasts, 1 to 10000.")] = 50,
+    plastic_steps: Annotated[int, typer.Option("--plastic-steps", help="Steps that follow it, 1 to 10000.")] = 20,
     epochs: Annotated[int, typer.Option("--epochs", help="Presentations of each cue, 1 or more.")] = 24,
     noise: Annotated[
         float, typer.Option("--noise", help="Standard deviation of noise in the input currents, 0 or more.")

@@ -95,6 +95,7 @@ KINDS: dict[str, Kind] = {
         "Theory of the loss", "losses by step", ("overlap_theory",), (), ("colour", "scale", "networks")
     ),
     "gram": Kind("Gram matrix", "matrices of overlaps", ("gram_matrix", "overlaps"), (), ("networks", "step")),
+    "freeze-in": Kind("Freeze-in", "settled points in learning", ("freeze_in",), (), ("networks",)),
     "twins": Kind("Twins", "overlaps side by side", ("overlaps",), (), ("networks", "step")),
 }
 

@@ -247,6 +247,20 @@ def _carried_overlaps(rows: pd.DataFrame) -> Lines:
 
 
 #: By schema, in the order in which they are said; a table of another schema has nothing to say.
+def _freeze_in(rows: pd.DataFrame) -> Lines:
+    """At how many points the cues of each network settle in the end, and what is proven of them."""
+    last = rows[rows["epoch"] == rows.groupby("network", sort=False)["epoch"].transform("max")]
+    each = last.groupby("network", sort=False)
+    points, cues = each["point"].nunique(), each.size()
+    said = f"settle at {value_range(points)} points of {value_range(cues)} cues"
+    if "certified" in last.columns and last["certified"].notna().any():
+        proven = last[last["certified"] == True].groupby("network", sort=False)["point"].nunique()  # noqa: E712
+        said += f", certified {value_range(proven.reindex(points.index, fill_value=0))}"
+    if "abscissa" in last.columns and last["abscissa"].notna().any():
+        said += f"; largest abscissa {number(float(last['abscissa'].max()))}"
+    return [f"After {value_range(last['epoch'])} presentations {many(len(points), 'network')} {said}."]
+
+
 SENTENCES: dict[str, Sentence] = {
     "info": Sentence(("task", "model", "units", "status"), _info),
     "training": Sentence(("network", "epoch", "val_loss", "status"), _training),
@@ -267,4 +281,5 @@ SENTENCES: dict[str, Sentence] = {
     "path_dependence": Sentence(("measure", "kind", "ratio", "ratio_beyond_control"), _path_dependence),
     "carried_overlaps": Sentence(("network", "phase", "start", "measured", "carried", "deviation"), _carried_overlaps),
     "memory_demand": Sentence(("task", "h_star"), _memory_demand),
+    "freeze_in": Sentence(("network", "epoch", "point", "certified", "abscissa"), _freeze_in),
 }

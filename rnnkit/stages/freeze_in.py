@@ -69,8 +69,7 @@ def freeze_in(
         raise InputError("--seeds", "names no network", "give one seed or more")
     if threads < 1:
         raise InputError("--threads", f"{threads} is not a number of threads", "give 1 or more")
-    each = settings.units * (2 * settings.units + 6 * settings.cues)
-    together = max(threads, _ELEMENTS // each)
+    together = max(threads, _ELEMENTS // Crowd.elements(settings))
     batches = [list(seeds[k : k + together]) for k in range(0, len(seeds), together)]
     for number, batch in enumerate(batches):
 

@@ -25,8 +25,8 @@ FloatArray = NDArray[np.float64]
 CERTIFY = ("last", "all", "none")
 #: Of gains, rates, amplitudes and noise: with it no sum of currents can overflow.
 _MOST = 1e6
-#: Of counts of units, cues and steps.
-_MANY = 1_000_000
+#: Of units, cues and steps of a presentation: matrices of 800 MB; and of epochs and free steps, which take time alone.
+_LARGE, _MANY = 10_000, 1_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,8 +83,9 @@ class FreezeIn:
             raise InputError("--alpha", f"{self.alpha:g} is not above 0 and at most 1", "give a share of the state")
         for name in ("gain", "rate", "amplitude", "noise"):
             _within(name, getattr(self, name), 0, _MOST)
-        for name in ("units", "cues", "cue_steps", "plastic_steps", "epochs"):
-            _within(name, getattr(self, name), 1, _MANY)
+        for name in ("units", "cues", "cue_steps", "plastic_steps"):
+            _within(name, getattr(self, name), 1, _LARGE)
+        _within("epochs", self.epochs, 1, _MANY)
         if self.plastic not in PLASTIC:
             raise unknown_name("--plastic", self.plastic, PLASTIC, "part of a presentation")
 
@@ -172,6 +173,12 @@ class Crowd:
         self.recurrent, self.epoch = np.array(recurrent, order="C"), 0
         self._state = np.zeros(recurrent.shape[:2])
         self._drives = np.ascontiguousarray(settings.amplitude * inputs.transpose(0, 2, 1))
+
+    @staticmethod
+    def elements(settings: FreezeIn) -> int:
+        """Return how many numbers a network takes: weights before and after, cues, states, noise of a presentation."""
+        steps = settings.cue_steps + settings.plastic_steps if settings.noise else 0
+        return settings.units * (2 * settings.units + 6 * settings.cues + steps)
 
     @classmethod
     def drawn(cls, settings: FreezeIn, seeds: Sequence[int]) -> Crowd:

@@ -52,6 +52,7 @@ def everything(count):
         "overlaps": [("overlap_theory", planted.overlap_theory(count))],
         "theory-loss": [("overlap_theory", planted.overlap_theory(count))],
         "gram": [("gram_matrix", planted.gram_matrix(count))],
+        "freeze-in": [("freeze_in", planted.freeze_in(count))],
         "twins": [("overlaps", planted.overlaps(count))],
     }
 
