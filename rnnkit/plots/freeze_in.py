@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from rnnkit.plots.frames import frame, having
 from rnnkit.plots.settings import Settings
-from rnnkit.plots.style import BLACK, BLUE, GREY, ORANGE, Picture, axis_label, finish, legend, panels
+from rnnkit.plots.style import BLACK, BLUE, GREY, ORANGE, Picture, axis_label, colours_of, finish, legend, panels
 from rnnkit.plots.words import many, value_range
 
 __all__ = ["COUNTS", "draw"]
@@ -25,6 +25,7 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     """Draw a `freeze_in` table: points and settled cues against presentations, and the norm of W beside them.
 
     A thin line for each network, a band from the least to the largest, and the median; dashed, the number of cues.
+    Where numbers of cues differ each has a colour, and settled cues are left out: there would be too many lines.
     """
     rows = frame(tables["freeze_in"])
     rows = having(rows, "network", settings.networks, "--network")
@@ -39,12 +40,17 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
         .reset_index()
     )
     figure, (left, right) = panels(2, settings, aspect=0.8)
-    for column, (words, shade) in COUNTS.items():
+    shades = colours_of([int(cues) for cues in counts["cues"].unique()])
+    alone = len(shades) == 1
+    for column, (words, shade) in COUNTS.items() if alone else ():
         _lines(left, counts, column, words, shade)
-    for cues in sorted(counts["cues"].unique()):
-        left.axhline(cues, color=GREY, linestyle="--", linewidth=0.8, gid=f"{cues} cues")
-    _lines(right, counts, "ratio", None, BLACK)
-    left.set_ylabel("number of points or cues")
+    for cues, shade in shades.items():
+        left.axhline(cues, color=GREY if alone else shade, linestyle="--", linewidth=0.8, gid=f"{cues} cues")
+        part = counts[counts["cues"] == cues]
+        if not alone:
+            _lines(left, part, "points", many(cues, "cue"), shade)
+        _lines(right, part, "ratio", None, BLACK if alone else shade)
+    left.set_ylabel("number of points or cues" if alone else COUNTS["points"][0])
     right.set_ylabel(_RATIO)
     for axes in (left, right):
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6, integer=True))

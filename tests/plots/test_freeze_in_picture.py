@@ -8,6 +8,7 @@ from matplotlib.colors import to_hex
 
 from rnnkit.errors import InputError
 from rnnkit.plots.style import BLUE, ORANGE
+from rnnkit.tables import build
 from tests.plots import planted
 from tests.plots.test_pictures import artists, drawn, labels
 
@@ -46,3 +47,18 @@ def test_one_network_alone():
     np.testing.assert_allclose(artists(left, "median points")[0].get_ydata(), [0, 0, 1, 1, 2])
     with pytest.raises(InputError, match="unknown network 's9'"):
         drawn("freeze-in", ("freeze_in", table), networks=("s9",))
+
+
+def test_numbers_of_cues_have_a_colour_each():
+    few = planted.freeze_in(2)
+    more = [row | {"network": f"more-{row['network']}"} for row in planted.freeze_in(2, cues=2).to_pylist()]
+    table = build("freeze_in", few.to_pylist() + more)
+    left, right = (picture := drawn("freeze-in", ("freeze_in", table))).figure.axes
+    assert labels(picture) == ["2 cues", "4 cues"]
+    assert left.get_ylabel() == "distinct points settled at"
+    assert not artists(left, "flipflop-n8-s0 settled")
+    for axes, column in ((left, "points"), (right, "ratio")):
+        shades = {name: artists(axes, f"{name}flipflop-n8-s0 {column}")[0].get_color() for name in ("", "more-")}
+        assert shades == {"": ORANGE, "more-": BLUE}
+    medians = [line.get_ydata()[-1] for line in artists(left, "median points")]
+    assert medians == [1.0, 2.5]
