@@ -109,8 +109,9 @@ def figure_claims(rows: pd.DataFrame, both: pd.DataFrame) -> Iterator[Outcome]:
     yield outcome(claim, statistic, said, -slowest, verdict_of_sign(-slowest))
 
     ratio = each(end, "weight_norm_ratio") - 1
-    said = f"|W| / |W before|: {shown(ratio + 1)}"
-    claim, statistic = "weights do not collapse to 0 (the paper's question)", "|W| / |W before| - 1"
+    # In a table of Markdown a bar would end the cell.
+    said = f"norm of W over that before: {shown(ratio + 1)}"
+    claim, statistic = "weights do not collapse to 0 (the paper's question)", "norm of W over that before, less 1"
     yield outcome(claim, statistic, said, ratio, verdict_of_no_change(ratio, STEADY))
 
     none = np.asarray(counts(both).iloc[-1], dtype=np.float64) / cues
