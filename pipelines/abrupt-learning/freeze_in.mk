@@ -1,6 +1,6 @@
 # Freeze-in, figure 7: 25 cues that a network learns to stay at, how soon and how abruptly, and how many there may be.
-# Included by the Makefile of this folder, after ../tools.mk. About a minute of one core for a network of fig7, and, of
-# capacity, a second for a presentation of 400 cues: FREEZE_SEEDS=0:2 and CUES="25 50" make it quick.
+# Included by the Makefile of this folder, after ../tools.mk. Half a minute of one core for a network of fig7; of capacity
+# a second for 200 cues presented, and for each probe: FREEZE_SEEDS=0:2 and CUES="25 50" make it quick.
 FREEZE_SEEDS := 0:8
 CUES := 12 25 50 100
 # Presentations, the same for all numbers of cues.

@@ -78,11 +78,12 @@ def freeze_in(
                 progress(before + epoch, len(batches) * settings.epochs, what)
 
         crowds = [Crowd.drawn(settings, part) for part in _parts(batch, threads)]
-        yield build("freeze_in", _rows(crowds, probe, threads, told))
-        if keep is not None:
+        rows = _rows(crowds, probe, threads, told)
+        if keep is not None:  # before the table, whose reader may have had enough
             for crowd in crowds:
                 for k in range(len(crowd.seeds)):
                     keep(crowd.network(k))
+        yield build("freeze_in", rows)
 
 
 def _parts(batch: list[int], count: int) -> list[list[int]]:
