@@ -19,6 +19,7 @@ from rnnkit.cli import (
     export,
     feature_learning,
     fixedpoints,
+    freeze_in,
     import_,
     info,
     memory_demand,
@@ -59,7 +60,7 @@ app = typer.Typer(
 for module in (
     *(train, tasks, sample, info, import_, export, rollout, compare, degeneracy),
     *(fixedpoints, schur_ablate, feature_learning, overlaps, path_dependence, twin, sample_gram, memory_demand),
-    *(onset, weight_updates),
+    *(onset, weight_updates, freeze_in),
     *(plot, report),
 ):
     register(app, module.run, module.NAME, module.EXAMPLE)

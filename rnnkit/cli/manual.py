@@ -90,6 +90,11 @@ MANUAL: dict[str, Files] = {
         "are any",
         "a table 'onsets': a row for each network",
     ),
+    "freeze-in": Files(
+        "nothing",
+        "a table 'freeze_in': a row for each network, probe and cue; the networks with --save",
+        "done, but some settled states are not proven to be fixed points",
+    ),
     "plot": Files("tables", "a picture: .png, .svg or .pdf", "drawn, but for what standard error names"),
     "report": Files(
         "a folder with checkpoints and tables, and the folders below it",
@@ -100,18 +105,11 @@ MANUAL: dict[str, Files] = {
 
 #: The groups of `rnnkit --help`, in its order.
 PANELS: dict[str, tuple[str, ...]] = {
-    "Networks": ("train", "import", "export", "info", "twin", "sample-gram"),
+    "Networks": ("train", "import", "export", "info", "twin", "sample-gram", "freeze-in"),
     "Tasks": ("tasks", "sample", "memory-demand"),
     "Run and compare": ("rollout", "compare", "degeneracy"),
-    "Take apart": (
-        "fixedpoints",
-        "schur-ablate",
-        "feature-learning",
-        "overlaps",
-        "path-dependence",
-        "onset",
-        "weight-updates",
-    ),
+    "Take apart": ("fixedpoints", "schur-ablate", "feature-learning", "overlaps"),
+    "Along training": ("path-dependence", "onset", "weight-updates"),
 }
 
 

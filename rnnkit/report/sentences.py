@@ -289,6 +289,20 @@ def _onsets(rows: pd.DataFrame) -> Lines:
     return [f"Searches of {many(len(rows), 'network')} ({each}): {reached}, censored ones included."]
 
 
+def _freeze_in(rows: pd.DataFrame) -> Lines:
+    """At how many points the cues of each network settle in the end, and what is proven of them."""
+    last = rows[rows["epoch"] == rows.groupby("network", sort=False)["epoch"].transform("max")]
+    each = last.groupby("network", sort=False)
+    points, cues = each["point"].nunique(), each.size()
+    said = f"settle at {value_range(points)} points of {value_range(cues)} cues"
+    if "certified" in last.columns and last["certified"].notna().any():
+        proven = last[last["certified"] == True].groupby("network", sort=False)["point"].nunique()  # noqa: E712
+        said += f", certified {value_range(proven.reindex(points.index, fill_value=0))}"
+    if "abscissa" in last.columns and last["abscissa"].notna().any():
+        said += f"; largest abscissa {number(float(last['abscissa'].max()))}"
+    return [f"After {value_range(last['epoch'])} presentations {many(len(points), 'network')} {said}."]
+
+
 SENTENCES: dict[str, Sentence] = {
     "info": Sentence(("task", "model", "units", "status"), _info),
     "training": Sentence(("network", "epoch", "val_loss", "status"), _training),
@@ -312,4 +326,5 @@ SENTENCES: dict[str, Sentence] = {
     "memory_demand": Sentence(("task", "h_star"), _memory_demand),
     "weight_updates": Sentence(("network", "alignment", "alignment_null", "event"), _weight_updates),
     "weight_events": Sentence(("kind", "update", "update_before", "update_after", "status"), _weight_events),
+    "freeze_in": Sentence(("network", "epoch", "point", "certified", "abscissa"), _freeze_in),
 }

@@ -6,6 +6,7 @@ Writers build from these, readers check them, the documentation prints them. Nee
 from __future__ import annotations
 
 from rnnkit.errors import unknown_name
+from rnnkit.schemas.attractors import FREEZE_IN
 from rnnkit.schemas.claims import CLAIMS
 from rnnkit.schemas.columns import GOOD, Column, Schema
 from rnnkit.schemas.comparing import COMPARISONS, DEGENERACY, EMBEDDING, SENSITIVITY
@@ -51,6 +52,7 @@ SCHEMAS: dict[str, Schema] = {
         WEIGHT_UPDATES,
         WEIGHT_CORRELATION,
         WEIGHT_EVENTS,
+        FREEZE_IN,
         CLAIMS,
         INFO,
     )

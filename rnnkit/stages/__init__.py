@@ -11,7 +11,9 @@ from types import ModuleType
 from typing import Any
 
 __all__ = [
+    "FreezeIn",
     "Predictor",
+    "Probe",
     "TaskChoice",
     "compare",
     "conserved_quantities",
@@ -21,6 +23,7 @@ __all__ = [
     "export_network",
     "feature_learning",
     "fixedpoints",
+    "freeze_in",
     "gram_matrices",
     "import_network",
     "info",
@@ -46,7 +49,9 @@ __all__ = [
 ]
 
 _WHERE = {
+    "FreezeIn": "rnnkit.stages.freezing",
     "Predictor": "rnnkit.stages.predictors",
+    "Probe": "rnnkit.stages.freezing",
     "TaskChoice": "rnnkit.stages.evaluation",
     "compare": "rnnkit.stages.compare",
     "conserved_quantities": "rnnkit.stages.overlap_views",
@@ -56,6 +61,7 @@ _WHERE = {
     "export_network": "rnnkit.interop",
     "fixedpoints": "rnnkit.stages.fixedpoints",
     "feature_learning": "rnnkit.stages.feature_learning",
+    "freeze_in": "rnnkit.stages.freeze_in",
     "gram_matrices": "rnnkit.stages.overlap_views",
     "import_network": "rnnkit.interop",
     "info": "rnnkit.stages.info",

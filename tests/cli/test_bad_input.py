@@ -948,6 +948,32 @@ CASES = [
             ("bad/lacking.csv", "the pair v, z is missing", "give all 10"),
         ]
     ],
+    # freeze-in
+    *[
+        Case(f"freeze-in -o new.csv {rest}", names, says)
+        for rest, names, says in [
+            ("--units 0", "--units", "between 1 and 10000"),
+            ("--cues 0", "--cues", "between 1 and 10000"),
+            ("--gain -1", "--gain", "between 0 and 1e+06"),
+            ("--alpha 0", "--alpha", "above 0 and at most 1"),
+            ("--alpha nan", "--alpha", "above 0 and at most 1"),
+            ("--rate nan", "--rate", "between 0 and 1e+06"),
+            ("--amplitude inf", "--amplitude", "between 0 and 1e+06"),
+            ("--noise -1", "--noise", "between 0 and 1e+06"),
+            ("--cue-steps 0", "--cue-steps", "between 1 and 10000"),
+            ("--plastic-steps 10001", "--plastic-steps", "between 1 and 10000"),
+            ("--epochs 0", "--epochs", "between 1"),
+            ("--plastic afterwards", "afterwards", "did you mean 'after'"),
+            ("--probe-every 0", "--probe-every", "between 1"),
+            ("--free-steps -1", "--free-steps", "between 0"),
+            ("--still 0", "--still", "above 0 and at most 1"),
+            ("--apart 2", "--apart", "above 0 and at most 1"),
+            ("--certify lst", "lst", "did you mean 'last'"),
+            ("--seeds 3:1", "--seeds", "3:1"),
+            ("--overwrite", "--overwrite", "add --save DIR"),
+            ("--save ckpts/training.parquet", "ckpts/training.parquet", ""),
+        ]
+    ],
     # sample-gram
     Case("sample-gram -o new", "--overlaps, --start", "one of the two"),
     Case("sample-gram --start random", "--out", "must be given"),

@@ -137,7 +137,10 @@ def test_every_command_says_what_it_reads_and_writes():
 
 def test_the_list_of_commands_is_in_groups():
     shown = run_cli("--help").out.decode()
-    places = [shown.index(f" {title} ") for title in ("Networks", "Tasks", "Run and compare", "Take apart", "Look")]
+    places = [
+        shown.index(f" {title} ")
+        for title in ("Networks", "Tasks", "Run and compare", "Take apart", "Along training", "Look")
+    ]
     assert places == sorted(places)
 
 

@@ -55,6 +55,10 @@ TABLES = {
         ],
         "memory_demand",
     ),
+    "freeze-in": (
+        ["freeze-in", "--units", "20", "--cues", "2", "--epochs", "1", "--free-steps", "9", "--seeds", "0:2"],
+        "freeze_in",
+    ),
     "fixedpoints": (["fixedpoints", "{ckpts}", "--starts", "12"], "fixedpoints"),
 }
 #: Commands that fill a folder, with a line but for -o; and those that print text.
@@ -89,6 +93,7 @@ READ = {
     "onset": ["{searched}", "{searched}/training.parquet"],
     "weight-updates": ["{ckpts}"],
     "memory-demand": [],
+    "freeze-in": [],
 }
 
 
@@ -300,7 +305,7 @@ def test_a_failure_midway_leaves_no_half_file(name, line, tmp_path, monkeypatch)
 @pytest.mark.parametrize("name", REGISTERED)
 def test_debug_shows_the_traceback(name, tmp_path):
     words = {"train": ["--model", "x", "-o", tmp_path / "o"], "tasks": ["x"], "sample": ["x"], "degeneracy": []}
-    words["plot"] = ["x", "none.parquet"]
+    words["plot"], words["freeze-in"] = ["x", "none.parquet"], ["--plastic", "x"]
     default = {"export": ["none", "--to", "npz", "-o", tmp_path / "o"], "import": ["none.pt", "-o", tmp_path / "o"]}
     words["twin"], words["sample-gram"] = ["none", "-o", tmp_path / "o"], ["--start", "x", "-o", tmp_path / "o"]
     rest = {**words, **default}.get(name, ["none"])

@@ -572,6 +572,36 @@ EFFECTS |= {
 }
 
 
+FREEZE = "freeze-in --units 20 --cues 2 --epochs 2 --free-steps 20 --seeds 0 --certify none -q"
+#: Whatever moves counts as settled.
+LAX = f"{FREEZE} --still 1"
+FROZEN = f"{FREEZE} --save out"
+
+EFFECTS |= {
+    ("freeze-in", "units"): Effect(FREEZE, f"{FREEZE} --units 21", column("rms")),
+    ("freeze-in", "cues"): Effect(FREEZE, f"{FREEZE} --cues 3", column("cue")),
+    ("freeze-in", "gain"): Effect(FREEZE, f"{FREEZE} --gain 1.2", column("rms")),
+    ("freeze-in", "alpha"): Effect(FREEZE, f"{FREEZE} --alpha .2", column("rms")),
+    ("freeze-in", "rate"): Effect(FREEZE, f"{FREEZE} --rate .01", column("weight_change")),
+    ("freeze-in", "amplitude"): Effect(FREEZE, f"{FREEZE} --amplitude 1", column("rms")),
+    ("freeze-in", "cue_steps"): Effect(FREEZE, f"{FREEZE} --cue-steps 9", column("rms")),
+    ("freeze-in", "plastic_steps"): Effect(FREEZE, f"{FREEZE} --plastic-steps 9", column("weight_change")),
+    ("freeze-in", "epochs"): Effect(FREEZE, f"{FREEZE} --epochs 3", column("epoch")),
+    ("freeze-in", "noise"): Effect(FREEZE, f"{FREEZE} --noise .3", column("weight_change")),
+    ("freeze-in", "plastic"): Effect(FREEZE, f"{FREEZE} --plastic during", column("weight_change")),
+    ("freeze-in", "carry"): Effect(FREEZE, f"{FREEZE} --carry", column("weight_change")),
+    ("freeze-in", "seeds"): Effect(FREEZE, f"{FREEZE} --seeds 0,4", column("network")),
+    ("freeze-in", "probe_every"): Effect(FREEZE, f"{FREEZE} --probe-every 2", column("epoch")),
+    ("freeze-in", "free_steps"): Effect(FREEZE, f"{FREEZE} --free-steps 30", column("rms"), column("weight_change")),
+    ("freeze-in", "still"): Effect(FREEZE, LAX, column("settled"), column("speed")),
+    ("freeze-in", "apart"): Effect(LAX, f"{LAX} --apart 1", column("point"), column("settled")),
+    ("freeze-in", "certify"): Effect(LAX, f"{LAX} --certify last", column("certified"), column("point")),
+    ("freeze-in", "save"): Effect(FREEZE, FROZEN, files, rows),
+    ("freeze-in", "overwrite"): Effect(f"{FROZEN} ; {FROZEN}", f"{FROZEN} ; {FROZEN} --overwrite", code),
+    ("freeze-in", "threads"): Effect(f"{FREEZE} --threads 1", f"{FREEZE} --threads 2", threads, rows),
+}
+
+
 def options() -> set[tuple[str, str]]:
     return {(name, option.name) for name, command in COMMANDS.items() for option in command.params}
 

@@ -409,3 +409,18 @@ def weight_correlation(count: int, steps: tuple[int, ...] = (0, 10, 30)) -> pa.T
         for b in steps[k + 1 :]
     ]
     return build("weight_correlation", rows)
+
+
+def freeze_in(count: int, cues: int = 4) -> pa.Table:
+    """Of network k's cues one more settles every two epochs, from epoch 2 k on; the first two at one point."""
+    rows: list[dict[str, Any]] = []
+    for k, name in enumerate(names(count)):
+        for epoch in (0, 2, 4, 6, 8):
+            settled = min(cues, max(0, epoch // 2 - k))
+            shared = {"network": name, "epoch": epoch, "weight_norm_ratio": 1 + epoch / 100, "weight_change": 0.0}
+            for cue in range(cues):
+                held = cue < settled
+                point = max(0, cue - 1) if held else None
+                shown = {"settled": held, "speed": 0.0 if held else 1.0, "rms": 0.9, "status": "ok"}
+                rows.append(shared | shown | {"cue": cue, "point": point, "overlap_cue": 0.5})
+    return build("freeze_in", rows)

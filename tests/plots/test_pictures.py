@@ -53,6 +53,7 @@ def everything(count):
         "theory-loss": [("overlap_theory", planted.overlap_theory(count))],
         "gram": [("gram_matrix", planted.gram_matrix(count))],
         "onset": [("onsets", planted.onsets(count)), ("training", planted.training(count))],
+        "freeze-in": [("freeze_in", planted.freeze_in(count))],
         "twins": [("overlaps", planted.overlaps(count))],
         "path-dependence": [("path_dependence", planted.path_dependence(count))],
         "weight-updates": [("weight_updates", planted.weight_updates(count))],
