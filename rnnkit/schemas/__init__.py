@@ -6,6 +6,7 @@ Writers build from these, readers check them, the documentation prints them. Nee
 from __future__ import annotations
 
 from rnnkit.errors import unknown_name
+from rnnkit.schemas.activity import DECODING, RAMPING, RAMPING_SUMMARY, SPECTRA, SPECTRA_SUMMARY
 from rnnkit.schemas.claims import CLAIMS
 from rnnkit.schemas.columns import GOOD, Column, Schema
 from rnnkit.schemas.comparing import COMPARISONS, DEGENERACY, EMBEDDING, SENSITIVITY
@@ -47,6 +48,11 @@ SCHEMAS: dict[str, Schema] = {
         CARRIED_OVERLAPS,
         MEMORY_DEMAND,
         ONSETS,
+        RAMPING,
+        RAMPING_SUMMARY,
+        DECODING,
+        SPECTRA,
+        SPECTRA_SUMMARY,
         CLAIMS,
         INFO,
     )
