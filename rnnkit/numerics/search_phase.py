@@ -30,7 +30,7 @@ _LEAST = 1e-9
 #: Where there is no such evaluation.
 NONE = -1
 #: Evaluations of networks that are worked on at a time.
-_BLOCK = 1 << 20
+_BLOCK = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -165,6 +165,7 @@ def search_phases(
     `no_plateau`   fewer than 9 evaluations from b to the crossing
     `gradual`      the fall has no beginning: evidence below 10
     `too_sparse`   fewer than 9 evaluations in all, or on the plateau
+    `no_chance`    chance is 0 or no number: constant answers are right, and there is nothing to search for
     =============  ==============================================================================================
 
     Parameters
@@ -172,6 +173,7 @@ def search_phases(
     curves : sequence of (evaluations,) float64
         One a network: losses above 0, at evaluations of equal distance.
     chance : (networks,) float64
+        NaN where there is none.
     diverged : (networks,) bool
         As in :func:`first_crossings`.
     generator : numpy.random.Generator
@@ -184,7 +186,7 @@ def search_phases(
     Raises
     ------
     InputError
-        When chance is not positive, or a loss negative or no number.
+        When a loss is negative or no number.
 
     References
     ----------
@@ -197,8 +199,6 @@ def search_phases(
     >>> int(found.onset[0]), int(found.crossing[0]), round(float(found.plateau[0]), 4), found.status
     (30, 32, 0.1667, ['ok'])
     """
-    if not (np.isfinite(chance) & (chance > 0)).all():
-        raise InputError("chance", f"{chance.min():g} is no loss to begin with", "give a task whose targets vary")
     if not all(np.isfinite(curve).all() and (curve >= 0).all() for curve in curves):
         raise InputError("loss", "is negative or no number", "leave such evaluations out")
     order = sorted(range(len(curves)), key=lambda k: len(curves[k]))
@@ -238,7 +238,9 @@ def _found(
     draws: int,
 ) -> Phases:
     """Find the phases of curves of one array, NaN behind their ends."""
-    beyond = values <= level * chance[:, None]
+    known = np.isfinite(chance) & (chance > 0)
+    # A loss of 0 is at a chance of 0; where there is no chance, nothing is beyond a level.
+    beyond = (values <= level * chance[:, None]) & known[:, None]
     steady = _steady(beyond, lengths)
     begin = _first(values <= _NEAR * chance[:, None])
     crossing = _first(beyond & steady)
@@ -247,6 +249,8 @@ def _found(
         "ok" if at >= 0 else "diverged" if bad else "too_sparse" if n < WINDOW else "no_end"
         for at, n, bad in zip(crossing, lengths, diverged, strict=True)
     ]
+    for k in np.flatnonzero(~known):
+        status[k] = "no_chance"
     onset, low, high = (np.full(len(values), NONE) for _ in range(3))
     plateau, evidence = np.full(len(values), np.nan), np.full(len(values), np.nan)
     for k in np.flatnonzero(there & (crossing - begin < WINDOW)):
@@ -270,7 +274,7 @@ def _found(
         onset[at], low[at], high[at] = (first[good] + knot for knot in (fitted.knot, *ends))
         plateau[at] = np.exp(fitted.level)
     relapses = _relapses(steady, beyond, lengths, crossing) + (diverged & there)
-    searching = np.where(there, NONE, _last(~beyond & (np.arange(values.shape[1]) < lengths[:, None])))
+    searching = np.where(there | ~known, NONE, _last(~beyond & (np.arange(values.shape[1]) < lengths[:, None])))
     return Phases(crossing, onset, low, high, plateau, evidence, relapses, searching, status)
 
 

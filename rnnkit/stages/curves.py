@@ -71,15 +71,15 @@ def learning_curves(
     found: dict[str, list[Rows]] = {}
     for part in [tables] if isinstance(tables, pa.Table) else tables:
         if "phase" in part.column_names:
-            part = part.filter(pc.equal(pc.fill_null(part["phase"], 1), phase))
+            part = part.filter(pa.array(part["phase"].fill_null(1).to_numpy() == phase))
         elif phase > 1:
             continue
         names = part["network"].combine_chunks().dictionary_encode()
         codes = names.indices.to_numpy(zero_copy_only=False)
         order = np.argsort(codes, kind="stable")
-        numbers = pc.fill_null(part[metric].cast(pa.float64()), np.nan).to_numpy()[order]
+        numbers = part[metric].cast(pa.float64()).fill_null(np.nan).to_numpy()[order]
         epochs = part["epoch"].to_numpy()[order]
-        bad = pc.equal(part["status"], "diverged").to_numpy()[order]
+        bad = pc.equal(part["status"], pa.scalar("diverged")).to_numpy()[order]
         ends = np.flatnonzero(np.diff(codes[order], append=-1)) + 1
         for first, last in zip([0, *ends[:-1]], ends, strict=True):
             rows = slice(first, last)
