@@ -84,5 +84,6 @@ def find_ramps(
         variance = np.where(still, np.nan, (centred**2).sum(axis=-2))
         # Of a line through its points alone rounding could make a little more than 1.
         r2 = np.minimum(slope**2 * (time @ time) / variance, 1.0)
+        slope = np.where(np.isfinite(peak), slope, np.nan)
         ramping = (np.abs(slope) > min_slope) & (r2 > min_r2)
     return Ramps(slope, r2, np.where(np.isfinite(peak), peak, np.nan), ramping)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -173,10 +174,10 @@ def _table(batch: Batch, fitted: _Question, tested: _Question, noise: float, dev
     ]
     if len(parts) == 1:
         return parts[0]
-    order = {moment.network.name: k for k, moment in enumerate(batch.moments)}
+    order: dict[Any, int] = {moment.network.name: k for k, moment in enumerate(batch.moments)}
     whole = pa.concat_tables(parts)
     keys = [np.array([order[name] for name in whole["network"].to_pylist()]), whole["step"].to_numpy()]
-    return whole.take(pa.array(np.lexsort((np.arange(len(whole)), keys[1], keys[0]))))
+    return whole.take(np.lexsort((np.arange(len(whole)), keys[1], keys[0])).tolist())
 
 
 def _factors(

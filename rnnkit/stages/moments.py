@@ -263,7 +263,9 @@ def table_of(name: str, columns: dict[str, Any]) -> pa.Table:
         values = columns[field.name]
         if pa.types.is_floating(field.type):
             numbers = np.asarray(values, np.float64)
-            return pa.array(numbers, field.type, mask=~np.isfinite(numbers))
-        return pa.array(np.asarray(values).tolist(), field.type)
+            found: pa.Array[Any] = pa.array(numbers, field.type, mask=~np.isfinite(numbers))
+        else:
+            found = pa.array(np.asarray(values).tolist(), field.type)
+        return found
 
     return pa.table({field.name: column(field) for field in schema}, schema=schema)

@@ -152,7 +152,8 @@ def _rows(batch: Batch, found: Ramps) -> pa.Table:
     group = np.full(units, "all", object)
     for name, places in batch.groups.items():
         group[places] = name
-    ramps = np.where(np.isnan(found.peak), None, found.ramping.astype(object))
+    ramps = found.ramping.astype(object)
+    ramps[np.isnan(found.peak)] = None
     return table_of(
         "ramping",
         {

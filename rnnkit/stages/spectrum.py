@@ -87,7 +87,7 @@ def spectrum(
             for name in GROUPS
             if name in batch.groups
         }
-        sound = np.isfinite(activity).all(axis=(1, 2))
+        sound: NDArray[np.bool_] = np.asarray(np.isfinite(activity).all(axis=(1, 2)))
         yield (_summary if summary else _rows)(batch, spectra.frequency, means, sound)
 
 
