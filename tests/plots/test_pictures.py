@@ -53,6 +53,9 @@ def everything(count):
         "theory-loss": [("overlap_theory", planted.overlap_theory(count))],
         "gram": [("gram_matrix", planted.gram_matrix(count))],
         "onset": [("onsets", planted.onsets(count)), ("training", planted.training(count))],
+        "ramping": [("ramping_summary", planted.ramping_summary(count))],
+        "decoding": [("decoding", planted.decoding(count))],
+        "activity-spectrum": [("spectra", planted.spectra(count))],
         "twins": [("overlaps", planted.overlaps(count))],
     }
 
