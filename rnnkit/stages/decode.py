@@ -136,8 +136,7 @@ def decode(
         if asked is None or asked[0] != batch.task:
             fitted = _question(batch.task, fit_trials, stream(seed, "evaluation", 1))
             asked = batch.task, fitted, _question(batch.task, test_trials, stream(seed, "evaluation"))
-        with one_thread():
-            yield _table(batch, asked[1], asked[2], noise, device)
+        yield _table(batch, asked[1], asked[2], noise, device)
 
 
 def _factor_bytes(network: Checkpoint) -> int:
@@ -192,7 +191,8 @@ def _factors(
     for block, states, finite in run_states(members, inputs, device):
         x = states[:, :, times.start :].swapaxes(1, 2)
         y = question.values[block, times.start : times.stop].swapaxes(0, 1)
-        factor = reduce_rows(factor, x, np.broadcast_to(y, (*x.shape[:3], y.shape[-1])))
+        with one_thread():
+            factor = reduce_rows(factor, x, np.broadcast_to(y, (*x.shape[:3], y.shape[-1])))
         sound &= finite[:, times.start :]
     return factor, sound
 
@@ -210,8 +210,9 @@ def _rows(
         test, test_sound = _factors(batch, tested, times, device)
         sound = fit_sound & test_sound
         for place, name in enumerate(groups):
-            readouts = fit_readouts(fit, batch.groups[name], len(fitted.names), len(fitted.inputs), noise)
-            scores = score_readouts(readouts, test, len(tested.inputs))
+            with one_thread():
+                readouts = fit_readouts(fit, batch.groups[name], len(fitted.names), len(fitted.inputs), noise)
+                scores = score_readouts(readouts, test, len(tested.inputs))
             said = _statuses(readouts, scores, sound, len(fitted.inputs), noise)
             lacking = np.isin(said, ["diverged", "too_few_trials"])
             rank = np.broadcast_to(readouts.rank[..., None], said.shape)

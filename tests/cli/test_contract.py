@@ -45,6 +45,10 @@ TABLES = {
     "overlaps --history": (["overlaps", "{ckpts}", "--rank", "2", "--history"], "overlaps"),
     "path-dependence": (["path-dependence", "{courses}"], "path_dependence"),
     "onset": (["onset", "{searched}"], "onsets"),
+    "ramping": (["ramping", "{ckpts}", "--trials", "3"], "ramping"),
+    "ramping --history": (["ramping", "{ckpts}", "--trials", "3", "--history", "--summary"], "ramping_summary"),
+    "decode": (["decode", "{ckpts}", "--fit-trials", "30", "--test-trials", "9"], "decoding"),
+    "spectrum": (["spectrum", "{ckpts}", "--trials", "2"], "spectra"),
     "memory-demand": (
         [
             *("memory-demand", "flipflop", "-t", "steps=8", "--history", "1:4", "--trials", "20"),
@@ -84,6 +88,10 @@ READ = {
     "overlaps --history": ["{ckpts}"],
     "path-dependence": ["{courses}"],
     "onset": ["{searched}", "{searched}/training.parquet"],
+    "ramping": ["{ckpts}"],
+    "ramping --history": ["{ckpts}"],
+    "decode": ["{ckpts}"],
+    "spectrum": ["{ckpts}"],
     "memory-demand": [],
 }
 
