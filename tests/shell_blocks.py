@@ -32,6 +32,9 @@ SMALLER: dict[str, tuple[str, ...]] = {
     "freeze-in": (
         *("--units", "20", "--cues", "2", "--epochs", "2", "--free-steps", "20", "--seeds", "0:2", "--threads", "1"),
     ),
+    "ramping": ("--trials", "4", "--threads", "1"),
+    "decode": ("--fit-trials", "60", "--test-trials", "9", "--threads", "1"),
+    "spectrum": ("--trials", "2", "--threads", "1"),
     "memory-demand": (
         *("--trials", "24", "--steps", "2", "--hidden", "4", "--batch", "8", "--bootstrap", "9"),
         *("--threads", "1"),

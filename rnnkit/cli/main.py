@@ -15,6 +15,7 @@ import typer
 from rnnkit._version import __version__
 from rnnkit.cli import (
     compare,
+    decode,
     degeneracy,
     export,
     feature_learning,
@@ -27,11 +28,13 @@ from rnnkit.cli import (
     overlaps,
     path_dependence,
     plot,
+    ramping,
     report,
     rollout,
     sample,
     sample_gram,
     schur_ablate,
+    spectrum,
     tasks,
     train,
     twin,
@@ -61,6 +64,7 @@ for module in (
     *(train, tasks, sample, info, import_, export, rollout, compare, degeneracy),
     *(fixedpoints, schur_ablate, feature_learning, overlaps, path_dependence, twin, sample_gram, memory_demand),
     *(onset, weight_updates, freeze_in),
+    *(ramping, decode, spectrum),
     *(plot, report),
 ):
     register(app, module.run, module.NAME, module.EXAMPLE)

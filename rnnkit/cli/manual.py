@@ -95,6 +95,19 @@ MANUAL: dict[str, Files] = {
         "a table 'freeze_in': a row for each network, probe and cue; the networks with --save",
         "done, but some settled states are not proven to be fixed points",
     ),
+    "ramping": Files(
+        f"{_CHECKPOINTS}; their snapshots with --history",
+        "a table 'ramping': a row for each network, step of training and unit; 'ramping_summary' with --summary",
+    ),
+    "decode": Files(
+        f"{_CHECKPOINTS}; their snapshots with --history",
+        "a table 'decoding': a row for each network, step of training, step of a trial, group of units and target",
+    ),
+    "spectrum": Files(
+        f"{_CHECKPOINTS}; their snapshots with --history",
+        "a table 'spectra': a row for each network, step of training, group of units and frequency; "
+        "'spectra_summary' with --summary",
+    ),
     "plot": Files("tables", "a picture: .png, .svg or .pdf", "drawn, but for what standard error names"),
     "report": Files(
         "a folder with checkpoints and tables, and the folders below it",
@@ -108,6 +121,7 @@ PANELS: dict[str, tuple[str, ...]] = {
     "Networks": ("train", "import", "export", "info", "twin", "sample-gram", "freeze-in"),
     "Tasks": ("tasks", "sample", "memory-demand"),
     "Run and compare": ("rollout", "compare", "degeneracy"),
+    "Activity": ("ramping", "decode", "spectrum"),
     "Take apart": ("fixedpoints", "schur-ablate", "feature-learning", "overlaps"),
     "Along training": ("path-dependence", "onset", "weight-updates"),
 }

@@ -6,6 +6,7 @@ Writers build from these, readers check them, the documentation prints them. Nee
 from __future__ import annotations
 
 from rnnkit.errors import unknown_name
+from rnnkit.schemas.activity import DECODING, RAMPING, RAMPING_SUMMARY, SPECTRA, SPECTRA_SUMMARY
 from rnnkit.schemas.attractors import FREEZE_IN
 from rnnkit.schemas.claims import CLAIMS
 from rnnkit.schemas.columns import GOOD, Column, Schema
@@ -53,6 +54,11 @@ SCHEMAS: dict[str, Schema] = {
         WEIGHT_CORRELATION,
         WEIGHT_EVENTS,
         FREEZE_IN,
+        RAMPING,
+        RAMPING_SUMMARY,
+        DECODING,
+        SPECTRA,
+        SPECTRA_SUMMARY,
         CLAIMS,
         INFO,
     )

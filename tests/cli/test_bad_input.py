@@ -196,6 +196,9 @@ CKPT_COMMANDS = {
     "weight-updates {} -o new.csv": "weight-updates",
     "twin {} --rank 1 -o new": "twin",
     "onset {} --training ckpts/training.parquet -o new.csv": "onset",
+    "ramping {} -o new.csv": "ramping",
+    "decode {} -o new.csv": "decode",
+    "spectrum {} -o new.csv": "spectrum",
 }
 CASES = [
     # checkpoints, in every command that takes them
@@ -914,6 +917,39 @@ CASES = [
             ("--onsets onsets.csv --events", "no row of network 'flipflop-vanilla-n8-s0'", "same networks"),
             ("--onsets missing.csv --events", "missing.csv", "no such file"),
             ("--onsets summary.parquet --events", "holds a 'summary' table", "right file"),
+        ]
+    ],
+    # ramping, decode, spectrum
+    *[
+        Case(f"{name} {rest}", names, says)
+        for name in ("ramping", "decode", "spectrum")
+        for rest, names, says in [
+            ("", "CKPT", "must be given"),
+            ("ckpts -o new.csv --history --initial", "--history", "leave out --initial"),
+            ("bad/taskless.safetensors -o new.csv", "taskless", "--task"),
+            ("bad/taskless.safetensors -o new.csv --history", "taskless.history", "--snapshots"),
+            ("ckpts -o new.csv --task sine", "inputs", "--task"),
+            ("ckpts -o new.csv -t steps=no", "steps", "'no'"),
+            ("ckpts -o new.csv --memory-units 8", "--memory-units", "1 to 7"),
+            ("ckpts -o new.csv --memory-units 0", "--memory-units", "1 to 7"),
+            (f"ckpts -o {NETWORK}", "names no format", "parquet"),
+        ]
+    ],
+    *[
+        Case(f"{rest} -o new.csv", names, says)
+        for rest, names, says in [
+            ("ramping ckpts --window 3", "--window", "FROM:TO"),
+            ("ramping ckpts --window 5:11", "--window", "0:10"),
+            ("ramping ckpts --window 5:7", "--window", "three steps"),
+            ("ramping ckpts --min-slope nan", "--min-slope", "0 or more"),
+            ("ramping ckpts --min-r2 1", "--min-r2", "less than 1"),
+            ("ramping ckpts --trials 0", "--trials", "1 or more"),
+            ("decode ckpts --fit-trials 1", "--fit-trials", "2 or more"),
+            ("decode ckpts --test-trials 0", "--test-trials", "2 or more"),
+            ("decode ckpts --noise -1", "--noise", "0 or more"),
+            ("decode ckpts --noise inf", "--noise", "0 or more"),
+            ("spectrum ckpts --trials 0", "--trials", "1 or more"),
+            ("spectrum ckpts --trials 1 -t steps=2", "--trials", "3 steps"),
         ]
     ],
     # twin

@@ -48,6 +48,10 @@ TABLES = {
     "path-dependence": (["path-dependence", "{courses}"], "path_dependence"),
     "onset": (["onset", "{searched}"], "onsets"),
     "weight-updates": (["weight-updates", "{ckpts}"], "weight_updates"),
+    "ramping": (["ramping", "{ckpts}", "--trials", "3"], "ramping"),
+    "ramping --history": (["ramping", "{ckpts}", "--trials", "3", "--history", "--summary"], "ramping_summary"),
+    "decode": (["decode", "{ckpts}", "--fit-trials", "30", "--test-trials", "9"], "decoding"),
+    "spectrum": (["spectrum", "{ckpts}", "--trials", "2"], "spectra"),
     "memory-demand": (
         [
             *("memory-demand", "flipflop", "-t", "steps=8", "--history", "1:4", "--trials", "20"),
@@ -92,6 +96,10 @@ READ = {
     "path-dependence": ["{courses}"],
     "onset": ["{searched}", "{searched}/training.parquet"],
     "weight-updates": ["{ckpts}"],
+    "ramping": ["{ckpts}"],
+    "ramping --history": ["{ckpts}"],
+    "decode": ["{ckpts}"],
+    "spectrum": ["{ckpts}"],
     "memory-demand": [],
     "freeze-in": [],
 }

@@ -601,6 +601,48 @@ EFFECTS |= {
     ("freeze-in", "threads"): Effect(f"{FREEZE} --threads 1", f"{FREEZE} --threads 2", threads, rows),
 }
 
+RAMPS = "ramping ckpts --trials 5 -q"
+DECODED = "decode ckpts --fit-trials 40 --test-trials 9 -q"
+SOUNDS = "spectrum ckpts --trials 3 -q"
+
+EFFECTS |= {
+    (name, option): Effect(line, f"{line} {more}", see, same)
+    for name, line, group in (("ramping", RAMPS, "group"), ("decode", DECODED, "units"), ("spectrum", SOUNDS, "group"))
+    for option, more, see, same in (
+        ("checkpoints", "current", rows, None),
+        ("task", "--task flipflop -t bits=2", rows, None),
+        ("parameters", "-t probability=1", rows, None),
+        ("history", "--history", rows, None),
+        ("initial", "--initial", rows, None),
+        ("memory_units", "--memory-units 3", column(group), None),
+        ("seed", "--seed 1", rows, None),
+    )
+}
+EFFECTS |= {
+    ("ramping", "window"): Effect(RAMPS, f"{RAMPS} --window 0:5", column("slope"), column("peak")),
+    ("ramping", "min_slope"): Effect(
+        f"{RAMPS} --min-r2 0", f"{RAMPS} --min-r2 0 --min-slope 9", column("ramping"), column("slope")
+    ),
+    ("ramping", "min_r2"): Effect(
+        f"{RAMPS} --min-slope 0", f"{RAMPS} --min-slope 0 --min-r2 0", column("ramping"), column("slope")
+    ),
+    ("ramping", "summary"): Effect(RAMPS, f"{RAMPS} --summary", table_names),
+    ("ramping", "trials"): Effect(RAMPS, f"{RAMPS} --trials 6", column("slope")),
+    ("decode", "fit_trials"): Effect(DECODED, f"{DECODED} --fit-trials 50", column("r2_fit")),
+    ("decode", "test_trials"): Effect(DECODED, f"{DECODED} --test-trials 8", column("mse"), column("r2_fit")),
+    ("decode", "noise"): Effect(DECODED, f"{DECODED} --noise .5", column("r2")),
+    ("spectrum", "summary"): Effect(SOUNDS, f"{SOUNDS} --summary", table_names),
+    ("spectrum", "trials"): Effect(SOUNDS, f"{SOUNDS} --trials 4", column("frequency")),
+    **{
+        (name, "device"): Effect(f"{line} --device cpu", f"{line} --device cuda:99", code)
+        for name, line in (("ramping", RAMPS), ("decode", DECODED), ("spectrum", SOUNDS))
+    },
+    **{
+        (name, "threads"): Effect(f"{line} --threads 1", f"{line} --threads 2", threads, rows)
+        for name, line in (("ramping", RAMPS), ("decode", DECODED), ("spectrum", SOUNDS))
+    },
+}
+
 
 def options() -> set[tuple[str, str]]:
     return {(name, option.name) for name, command in COMMANDS.items() for option in command.params}

@@ -424,3 +424,65 @@ def freeze_in(count: int, cues: int = 4) -> pa.Table:
                 shown = {"settled": held, "speed": 0.0 if held else 1.0, "rms": 0.9, "status": "ok"}
                 rows.append(shared | shown | {"cue": cue, "point": point, "overlap_cue": 0.5})
     return build("freeze_in", rows)
+
+
+def ramping_summary(count: int, steps: tuple[int, ...] = (0, 10, 20)) -> pa.Table:
+    """Of ten units, one more ramps at each step and in each network; the last network has no numbers at the end."""
+    rows = [
+        {
+            "network": name,
+            "step": step,
+            "group": group,
+            "units": 10,
+            "ramping": min(10, k + step // 10 + (group != "all")),
+        }
+        | {"mean_abs_slope": 0.001 * (1 + k + step), "median_r2": 0.5, "status": "ok"}
+        for k, name in enumerate(names(count))
+        for step in steps
+        for group in ("all", "memory", "computation")
+    ]
+    if count > 1:
+        for row in rows[-3:]:
+            row |= {"ramping": None, "mean_abs_slope": None, "median_r2": None, "status": "diverged"}
+    return build("ramping_summary", rows)
+
+
+def ramping(count: int, steps: tuple[int, ...] = (0, 20)) -> pa.Table:
+    """Five units: slopes of .01 k at the last step, which ramp beyond .015; one stands still."""
+    rows = [
+        {"network": name, "step": step, "unit": unit, "group": "memory" if unit < 2 else "computation"}
+        | {"slope": (-1) ** unit * 0.01 * unit * step / 20, "r2": None if unit == 0 else 1 - 0.1 * unit, "peak": 1.0}
+        | {"ramping": step == 20 and unit > 1, "status": "ok" if unit else "constant"}
+        for name in names(count)
+        for step in steps
+        for unit in range(5)
+    ]
+    return build("ramping", rows)
+
+
+def decoding(count: int, steps: tuple[int, ...] = (0, 20)) -> pa.Table:
+    """R2 of the memory units rises over five steps of a trial; that of the others falls to -2."""
+    r2 = {"all": lambda t: 0.2 * t, "memory": lambda t: 0.1 * t, "computation": lambda t: -0.5 * t}
+    rows = [
+        {"network": name, "step": step, "time": time, "units": units, "target": target}
+        | {"r2": found(time) * (1 + 0.01 * k), "mse": 1 + time, "r2_fit": 0.9, "rank": 4, "status": "ok"}
+        for k, name in enumerate(names(count))
+        for step in steps
+        for time in range(5)
+        for units, found in r2.items()
+        for target in ("cue1", "sum")
+    ]
+    return build("decoding", rows)
+
+
+def spectra(count: int) -> pa.Table:
+    """Amplitudes of 1 at 0; computation units have .5 at .4 besides."""
+    rows = [
+        {"network": name, "step": 20, "group": group, "frequency": f, "status": "ok"}
+        | {"amplitude": 1.0 if f == 0 else 0.5 if (f, group) == (0.4, "computation") else 0.1 + 0.001 * k}
+        | {"amplitude_no_dc": None if f == 0 else 1.0 if f == 0.4 else 0.2}
+        for k, name in enumerate(names(count))
+        for group in ("all", "memory", "computation")
+        for f in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+    ]
+    return build("spectra", rows)
