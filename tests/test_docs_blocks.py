@@ -177,7 +177,8 @@ def _from_grid(*words: str) -> Callable[[str], None]:
 def _onsets(name: str) -> None:
     """The ends of search phases, at the first step, of the networks that the page trains."""
     columns = [column.name for column in get_schema("onsets").columns]
-    held = {"onset": 1, "onset_low": 0, "crossing": 1, "censored": "false", "status": "ok"}
+    held = {"onset": 1, "onset_low": 0, "crossing": 1, "censored": "false", "status": "ok", "criterion": "hinge"}
+    held |= {"relapses": 0, "evaluations": 9, "steps_per_epoch": 2, "chance": 1, "search_steps": 1}
     rows = [held | {"network": f"flipflop-vanilla-n40-s{seed}"} for seed in range(4)]
     lines = [",".join(str(row.get(column, "")) for column in columns) for row in rows]
     Path(name).write_text("\n".join([",".join(columns), *lines, ""]))

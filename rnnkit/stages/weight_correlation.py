@@ -103,7 +103,7 @@ def _rows(course: RecurrentCourse, first: int, start: int, values: Floats, marks
     steps = course.steps[first:]
     a += start
     status = np.where(marks[a] != "", marks[a], marks[b])
-    status = np.where((status == "") & ~np.isfinite(found), "constant", status)
+    status = np.where((status == "") & ~np.isfinite(found), "constant_weights", status)
     status[status == ""] = "ok"
     held = {
         "network": pa.array([course.network.name] * len(a), pa.string()),

@@ -522,7 +522,7 @@ EFFECTS |= {
     ("onset", "bootstrap"): Effect(ONSETS, f"{ONSETS} --bootstrap 0", column("onset_low"), column("onset")),
     ("onset", "training"): Effect(ONSETS, f"{ONSETS} --training searched/other.parquet", column("onset")),
     ("onset", "seed"): Effect(
-        f"{ONSETS} --bootstrap 5", f"{ONSETS} --bootstrap 5 --seed 2", ends_of_intervals, column("onset")
+        f"{ONSETS} --bootstrap 20", f"{ONSETS} --bootstrap 20 --seed 3", ends_of_intervals, column("onset")
     ),
     ("path-dependence", "checkpoints"): Effect(PATH, f"{PATH} courses/aaa.safetensors", rows),
     ("path-dependence", "connection"): Effect(PATH, f"{PATH} --connection out/c.csv", files, rows),
@@ -743,6 +743,14 @@ def onsets() -> str:
     """The end of its search phase, at the second event, as a text table."""
     names = ",".join(column.name for column in get_schema("onsets").columns)
     held = {"network": "net", "onset": 1080, "onset_low": 1050, "crossing": 1105, "censored": "false", "status": "ok"}
+    held |= {
+        "criterion": "hinge",
+        "relapses": 0,
+        "evaluations": 9,
+        "steps_per_epoch": 50,
+        "chance": 1,
+        "search_steps": 1,
+    }
     return f"{names}\n{','.join(str(held.get(name, '')) for name in names.split(','))}\n"
 
 

@@ -97,9 +97,9 @@ def test_a_snapshot_without_numbers_is_grey():
     rows = planted.weight_correlation(1).to_pylist()
     for row in rows:
         if 30 in (row["step_a"], row["step_b"]):
-            row |= {"correlation": None, "status": "constant"}
+            row |= {"correlation": None, "status": "constant_weights"}
     picture = drawn("weight-correlation", ("weight_correlation", build("weight_correlation", rows)))
     (mesh,) = artists(picture.figure.axes[0], "correlation")
     shown = np.ma.filled(np.ma.masked_invalid(np.asarray(mesh.get_array(), float)), -1).reshape(3, 3)
     np.testing.assert_allclose(shown, [[1, 0.9, -1], [0.9, 1, -1], [-1, -1, -1]])
-    assert picture.left_out == (f"{ONE}: 2 of 3 rows without correlation (constant)",)
+    assert picture.left_out == (f"{ONE}: 2 of 3 rows without correlation (constant_weights)",)

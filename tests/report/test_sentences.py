@@ -83,6 +83,15 @@ FRAMES = {
         {"network": list("abc"), "crossing": [100.0, None, 300.0], "censored": [False, True, False]}
         | {"status": ["ok", "no_end", "ok"]}
     ),
+    "freeze_in": pd.DataFrame(
+        {
+            "network": ["a", "a", "a", "b", "b"],
+            "epoch": [0, 8, 8, 8, 8],
+            "point": [None, 0.0, 1.0, 0.0, None],
+            "certified": [None, True, False, True, None],
+            "abscissa": [None, -0.5, -0.25, -0.75, None],
+        }
+    ),
     "memory_demand": pd.DataFrame({"task": ["sine", "sine", "copy"], "h_star": [2, 2, 11]}),
 }
 SAID = {
@@ -135,6 +144,9 @@ SAID = {
     ],
     "carried_overlaps": ["Unseen overlaps carried along the visible path are off by up to 0.5 of moves of 9."],
     "onsets": ["Searches of 3 networks (2 ok, 1 no_end): median crossing 300 steps, censored ones included."],
+    "freeze_in": [
+        "After 8 presentations 2 networks settle at 1 to 2 points of 2 cues, certified 1; largest abscissa -0.25."
+    ],
     "memory_demand": ["Memory demand: sine 2 steps; copy 11 steps."],
     "weight_updates": [
         "Cosine of updates and the way left: 0.15 in the first half of training, 0.4 in the second; 2 and 2 times that "
