@@ -77,7 +77,7 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     return Picture(figure, _alt(rows), (*left_out, *lacking), (), points)
 
 
-def _end(row: Mapping[str, Any]) -> str:
+def _end(row: Mapping[Any, Any]) -> str:
     return "ended" if row["status"] == "ok" else "censored" if row["censored"] else "other"
 
 

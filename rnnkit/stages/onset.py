@@ -248,7 +248,7 @@ def _distance(architecture: Architecture, before: dict[str, Any], after: dict[st
         factors = []
         for side, sign in (("left", -1.0), ("right", 1.0)):
             last, first = (np.asarray(held[f"recurrent.{side}"], dtype=np.float64) for held in (after, before))
-            factors.append(np.linalg.qr(np.hstack([last, sign * first]), mode="r"))
+            factors.append(np.asarray(np.linalg.qr(np.hstack([last, sign * first]), mode="r")))
         return float(np.linalg.norm(factors[0] @ factors[1].T)) / architecture.units
     moved = [acting_weights(Checkpoint("", architecture, held)) for held in (before, after)]
     return float(np.linalg.norm(moved[1] - moved[0]))
