@@ -31,8 +31,9 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     held = rows[rows[value].notna()]
     if held.empty:
         raise InputError(f"column '{value}'", "has no numbers", "its column 'status' says why")
+    groups = groups_of(held, "group")
     figure, (axes,) = panels(1, settings, aspect=0.75)
-    draw_lines(axes, held, "frequency", value, "group", groups_of(held, "group"))
+    draw_lines(axes, held, "frequency", value, "group", groups)
     axes.set_xlabel(axis_label("spectra", "frequency"))
     axes.set_ylabel("amplitude, without frequency 0" if value == "amplitude_no_dc" else "amplitude")
     set_scale(axes, settings, held[value], value)
@@ -41,9 +42,8 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     axes.set_xlim(0, 0.5)
     legend(figure, axes)
     finish(figure, [axes], settings)
-    peaks = held[held["frequency"] > 0].groupby("group", sort=False)[["frequency", value]]
-    said = ", ".join(
-        f"{group} at {number(float(part.loc[part[value].idxmax(), 'frequency']))}" for group, part in peaks
-    )
+    places = held[held["frequency"] > 0].sort_values(value, kind="stable").groupby("group", sort=False).tail(1)
+    peaks = dict(zip(places["group"], places["frequency"], strict=True))
+    said = ", ".join(f"{group} at {number(float(peaks[group]))}" for group in groups if group in peaks)
     alt = f"Amplitudes by frequency of {many(held['network'].nunique(), 'network')}; largest beyond 0: {said}."
     return Picture(figure, alt, left_out, notes)

@@ -46,7 +46,11 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     outer_labels(places, "step of the trial", axis_label("decoding", value))
     legend(figure, places[0])
     finish(figure, places, settings)
-    best = held.groupby(["target", "units"], sort=False)[value].median()
-    said = ", ".join(f"{target} from {units} {number(float(middle))}" for (target, units), middle in best.items())
+    middles = [
+        (target, units, held.loc[(held["target"] == target) & (held["units"] == units), value].median())
+        for target in targets
+        for units in groups
+    ]
+    said = ", ".join(f"{target} from {units} {number(float(middle))}" for target, units, middle in middles)
     alt = f"{value} over the trial, of {many(held['network'].nunique(), 'network')}; medians over steps: {said}."
     return Picture(figure, alt, left_out, notes)
