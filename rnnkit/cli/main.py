@@ -21,6 +21,7 @@ from rnnkit.cli import (
     fixedpoints,
     import_,
     info,
+    latent,
     memory_demand,
     onset,
     overlaps,
@@ -58,7 +59,7 @@ app = typer.Typer(
 for module in (
     *(train, tasks, sample, info, import_, export, rollout, compare, degeneracy),
     *(fixedpoints, schur_ablate, feature_learning, overlaps, path_dependence, twin, sample_gram, memory_demand),
-    *(onset,),
+    *(onset, latent),
     *(plot, report),
 ):
     register(app, module.run, module.NAME, module.EXAMPLE)

@@ -85,6 +85,10 @@ MANUAL: dict[str, Files] = {
         "are any",
         "a table 'onsets': a row for each network",
     ),
+    "latent": Files(
+        f"{_CHECKPOINTS}. Networks of rank one; their snapshots with --history; ends of the search with --onsets",
+        "a table 'latent': a row for each network and step; 'latent_flow' with --flow",
+    ),
     "plot": Files("tables", "a picture: .png, .svg or .pdf", "drawn, but for what standard error names"),
     "report": Files(
         "a folder with checkpoints and tables, and the folders below it",
@@ -98,7 +102,7 @@ PANELS: dict[str, tuple[str, ...]] = {
     "Networks": ("train", "import", "export", "info", "twin", "sample-gram"),
     "Tasks": ("tasks", "sample", "memory-demand"),
     "Run and compare": ("rollout", "compare", "degeneracy"),
-    "Take apart": ("fixedpoints", "schur-ablate", "feature-learning", "overlaps", "path-dependence", "onset"),
+    "Take apart": ("fixedpoints", "schur-ablate", "feature-learning", "overlaps", "path-dependence", "onset", "latent"),
 }
 
 

@@ -50,4 +50,5 @@ GOOD = frozenset(
     {"ok", "optimal", "converged", "exact", "budget", "training", "imported", "rank_deficient", "reference"}
     | {"empty", "threshold_tie", "threshold_close", "no_freedom", "no_theorem", "no_theory", "no_control"}
     | {"no_end", "no_plateau", "gradual"}
+    | {"no_onset"}
 )
