@@ -97,6 +97,7 @@ KINDS: dict[str, Kind] = {
     "gram": Kind("Gram matrix", "matrices of overlaps", ("gram_matrix", "overlaps"), (), ("networks", "step")),
     "onset": Kind("Onsets", "ends of the search", ("onsets",), ("training",), ("value", "scale", "networks")),
     "twins": Kind("Twins", "overlaps side by side", ("overlaps",), (), ("networks", "step")),
+    "latent": Kind("Latent circuits", "fixed points, flow", ("latent",), ("latent_flow",), ("networks", "step")),
 }
 
 

@@ -124,7 +124,8 @@ def latent(
     """
     _check(networks, histories, grid or LatentGrid(), starts)
     for block in blocks_of(networks, histories, (grid or LatentGrid()).constant):
-        with one_thread():
+        # Weights may be too large for a product of two: such circuits are found and flagged.
+        with one_thread(), np.errstate(over="ignore", invalid="ignore"):
             held = _measures(block, grid or LatentGrid())
         yield _table("latent", block, held, starts, 1)
 
@@ -195,8 +196,7 @@ def _check(
 def _measures(block: CircuitBlock, grid: LatentGrid) -> dict[str, Any]:
     """Return the columns of some circuits that have numbers, and their status."""
     kappa, task, finer = grid.kappa(), grid.task_kappa(), grid.finer()
-    with np.errstate(over="ignore", invalid="ignore"):
-        held = [velocities(block.circuits, one) for one in (kappa, task, finer)]
+    held = [velocities(block.circuits, one) for one in (kappa, task, finer)]
     finite = np.array([np.isfinite(velocity).all(axis=1) & np.isfinite(slope).all(axis=1) for velocity, slope in held])
     sound = finite.all(axis=0)
     # Velocities that are not finite are set aside, and flagged.

@@ -53,6 +53,7 @@ def everything(count):
         "theory-loss": [("overlap_theory", planted.overlap_theory(count))],
         "gram": [("gram_matrix", planted.gram_matrix(count))],
         "twins": [("overlaps", planted.overlaps(count))],
+        "latent": [("latent", planted.latent(count)), ("latent_flow", planted.latent_flow(count))],
     }
 
 
