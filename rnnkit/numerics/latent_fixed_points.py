@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rnnkit.numerics.bracketed_roots import bracketed_roots
-from rnnkit.numerics.latent_circuits import Circuits, velocities, velocities_at
+from rnnkit.numerics.latent_circuits import Circuits, velocities_at
 
 __all__ = ["FINER", "StillPoints", "outside", "still_points"]
 

@@ -1,4 +1,4 @@
-"""Latent circuits one at a time: the sum over units written out, roots by SciPy's Brent between neighbours of a grid."""
+"""Latent circuits one at a time: sums over units written out, roots by SciPy's Brent between points of a grid."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def test_roots_are_fixed_points_of_the_network(family, nonlinearity):
         net = network(family, seed, nonlinearity=nonlinearity)
         constant = (0.3, -0.1)
         (row,) = rows([net], grid=LatentGrid(constant=constant, low=-6, high=6))
-        left, right = net.weights["recurrent.left"][:, 0], net.weights["recurrent.right"][:, 0]
+        left = net.weights["recurrent.left"][:, 0]
         drive = net.weights["input.weight"] @ constant + net.weights["recurrent.bias"]
         flow, steps = 0, 0
         for kappa in row["roots"]:
