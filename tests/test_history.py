@@ -44,6 +44,16 @@ def test_some_tensors_alone(file):
     assert set(held) == {"readout.bias"}
 
 
+def test_one_snapshot_alone(file):
+    _, tensors = load_history(file)
+    history = open_history(file)
+    for place in (0, 4, 6):
+        found = history.at(place)
+        assert set(found) == set(tensors)
+        assert all(np.array_equal(found[name], tensors[name][place]) for name in found)
+    assert set(history.at(0, ["readout.bias"])) == {"readout.bias"}
+
+
 def test_where_snapshots_stand(tmp_path):
     assert history_beside(tmp_path / "x-s0.safetensors") == tmp_path / "x-s0.history.safetensors"
 

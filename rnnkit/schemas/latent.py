@@ -7,7 +7,7 @@ from rnnkit.schemas.columns import NETWORK, STATUS, Column, Schema
 __all__ = ["LATENT", "LATENT_FLOW"]
 
 _STEP = Column("step", "int64", "optimiser steps", "of training so far; 0 where a checkpoint does not say")
-_SINCE = Column("relative_step", "float64", "optimiser steps", "since what --align names", True, True)
+_SINCE = Column("relative_step", "float64", "optimiser steps", "since what --align names; null without it", True, True)
 
 LATENT = Schema(
     "latent",

@@ -255,11 +255,10 @@ def _table(
     schema, columns = arrow_schema(get_schema(name)), dict(held)
     columns["network"] = np.repeat(np.array(block.networks, dtype=object), each).tolist()
     columns["step"] = np.repeat(block.steps, each)
-    if starts is None:
-        schema = pa.schema([field for field in schema if field.name != "relative_step"])
-    else:
-        since = np.repeat(block.steps - np.array([starts[one] for one in block.networks]), each)
-        columns["relative_step"] = _numbers(since, np.isfinite(since))
+    ends = np.array([math.nan if starts is None else starts[one] for one in block.networks])
+    since = np.repeat(block.steps - ends, each)
+    columns["relative_step"] = _numbers(since, np.isfinite(since))
+    if starts is not None:
         pairs = zip(columns["status"], np.isfinite(since), strict=True)
         columns["status"] = [one if one != "ok" or known else "no_onset" for one, known in pairs]
     return pa.table({field.name: columns[field.name] for field in schema}, schema=schema)

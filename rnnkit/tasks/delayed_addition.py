@@ -148,7 +148,7 @@ class DelayedAddition(Task):
             NaN where an answer is not finite.
         """
         answers = outputs[:, :, -1, 0]
-        finite: NDArray[np.bool_] = np.isfinite(answers).all(axis=1)
+        finite = np.asarray(np.isfinite(answers).all(axis=1))
         wrong = np.abs(np.where(finite[:, None], answers, 0) - trials.targets[:, :, -1, 0])
         share: NDArray[np.float64] = np.where(finite, (wrong < _TOLERANCE).mean(axis=1), np.nan)
         return share

@@ -18,12 +18,14 @@ import typer.main
 from safetensors.numpy import save_file
 
 from rnnkit.architectures import Architecture
-from rnnkit.checkpoints import Checkpoint, load_native, save_history, save_native
+from rnnkit.checkpoints import Checkpoint, load_native, save_native
 from rnnkit.cli.main import app
 from rnnkit.numerics.loading_vectors import Layout
 from rnnkit.tables import build
 from tests.conftest import QUICK, Outcome, run_cli, table_note, without_seconds
+from tests.stages.planted_circuits import fill_rank_one
 from tests.stages.planted_courses import save_course
+from tests.stages.planted_onsets import fill, fill_phased
 
 COMMANDS = typer.main.get_command(app).commands
 #: In the contract's suite for every command: where output goes, what is said, help.
@@ -459,6 +461,13 @@ OVERLAPS = "overlaps ckpts --rank 1 -q"
 CUT = f"{OVERLAPS} --truncations out/c.csv --trials 5"
 PLAIN = "overlaps descended -q"
 PREDICTED = f"{PLAIN} --theory"
+
+
+def ends_of_intervals(done: Outcome, _: Path) -> object:
+    return [done.table()[name].to_pylist() for name in ("onset_low", "onset_high")]
+
+
+ONSETS = "onset searched -q"
 PATH = "path-dependence courses/aba.safetensors -q"
 TWIN = "twin low --copies 1 -o out -q"
 TABLED = "twin --overlaps gram.csv --network a --step 0 -o out -q"
@@ -483,6 +492,18 @@ EFFECTS |= {
     ("overlaps", "ood"): Effect(CUT, f"{CUT} --ood", cut, rows),
     ("overlaps", "device"): Effect(f"{OVERLAPS} --device cpu", f"{OVERLAPS} --device cuda:99", code),
     ("overlaps", "threads"): Effect(f"{CUT} --threads 1", f"{CUT} --threads 2", threads, rows),
+    ("onset", "checkpoints"): Effect(ONSETS, f"{ONSETS} searched/learns.safetensors".replace(" searched ", " "), rows),
+    ("onset", "criterion"): Effect(ONSETS, f"{ONSETS} --criterion threshold=.05", rows),
+    ("onset", "metric"): Effect(
+        f"{ONSETS} --criterion threshold=.1", f"{ONSETS} --criterion threshold=.1 --metric accuracy", column("onset")
+    ),
+    ("onset", "level"): Effect(ONSETS, f"{ONSETS} --level .1", column("crossing")),
+    ("onset", "phase"): Effect("onset phased -q", "onset phased -q --phase 2", column("onset")),
+    ("onset", "bootstrap"): Effect(ONSETS, f"{ONSETS} --bootstrap 0", column("onset_low"), column("onset")),
+    ("onset", "training"): Effect(ONSETS, f"{ONSETS} --training searched/other.parquet", column("onset")),
+    ("onset", "seed"): Effect(
+        f"{ONSETS} --bootstrap 5", f"{ONSETS} --bootstrap 5 --seed 2", ends_of_intervals, column("onset")
+    ),
     ("path-dependence", "checkpoints"): Effect(PATH, f"{PATH} courses/aaa.safetensors", rows),
     ("path-dependence", "connection"): Effect(PATH, f"{PATH} --connection out/c.csv", files, rows),
     ("twin", "checkpoints"): Effect(TWIN, f"{TWIN} low/a.safetensors".replace(" low ", " "), files),
@@ -583,17 +604,7 @@ EFFECTS |= {
 @pytest.fixture(scope="module")
 def rank_one(tmp_path_factory) -> Path:
     """Two networks of rank one with snapshots, and when their searches ended."""
-    folder = tmp_path_factory.mktemp("latent") / "rank-one"
-    folder.mkdir()
-    rng = np.random.default_rng(0)
-    shape = Architecture(family="leaky", units=10, inputs=2, outputs=1, rank=1, rate=0.5, readout="latent", bias=False)
-    for name in "ab":
-        held = {k: rng.normal(size=(3, *size)) for k, size in shape.shapes().items() if k != "initial_state"}
-        held["recurrent.left"] *= 0.5
-        held["recurrent.right"] += 4 * held["recurrent.left"]
-        save_native(Checkpoint(name, shape, {k: v[-1] for k, v in held.items()}), folder / f"{name}.safetensors")
-        save_history(folder / f"{name}.history.safetensors", np.array([0, 5, 10]), held, name)
-    return folder
+    return fill_rank_one(tmp_path_factory.mktemp("latent") / "rank-one")
 
 
 def ends(later: int) -> pa.Table:
@@ -636,6 +647,15 @@ def courses(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def searches(tmp_path_factory) -> Path:
+    """Networks whose search ended and did not; one trained in phases."""
+    root = tmp_path_factory.mktemp("searches")
+    fill(root / "searched")
+    fill_phased(root / "phased")
+    return root
+
+
 def gram() -> str:
     """Overlaps of two networks at two steps, as a text table."""
     lines = ["network,step,left,right,value"]
@@ -656,7 +676,7 @@ def switches() -> dict[str, np.ndarray]:
 
 
 @pytest.fixture
-def desk(ensemble, tables, current, low, descended, courses, rank_one, tmp_path, monkeypatch) -> Path:
+def desk(ensemble, tables, current, low, descended, courses, searches, rank_one, tmp_path, monkeypatch) -> Path:
     (tmp_path / "ckpts").symlink_to(ensemble)
     (tmp_path / "current").symlink_to(current)
     (tmp_path / "low").symlink_to(low)
@@ -665,6 +685,8 @@ def desk(ensemble, tables, current, low, descended, courses, rank_one, tmp_path,
     (tmp_path / "rank-one").symlink_to(rank_one)
     pq.write_table(ends(0), tmp_path / "onsets.parquet")
     pq.write_table(ends(2), tmp_path / "later.parquet")
+    for name in ("searched", "phased"):
+        (tmp_path / name).symlink_to(searches / name)
     (tmp_path / "gram.csv").write_text(gram())
     for path in tables.iterdir():
         (tmp_path / path.name).symlink_to(path)

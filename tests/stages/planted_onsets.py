@@ -79,6 +79,8 @@ def fill(folder: Path, *, snapshots: bool = False) -> Path:
     write(
         folder, "training.parquet", build("training", [r for name, curve in curves.items() for r in rows(name, curve)])
     )
+    other = {"learns": falling(49, noise=0.3), "waits": falling(200)}
+    write(folder, "other.parquet", build("training", [r for name, curve in other.items() for r in rows(name, curve)]))
     return folder
 
 

@@ -270,7 +270,8 @@ def test_steps_since_the_onset(tmp_path):
     assert [row["relative_step"] for row in found[:7]] == [-30, -20, -10, 0, 10, 20, 30]
     assert {(row["relative_step"], row["status"]) for row in found[7:]} == {(None, "no_onset")}
     assert starts_of(table, "crossing")["a"] == 50
-    assert "relative_step" not in rows([last])[0]
+    alone = rows([last])[0]
+    assert (alone["relative_step"], alone["status"]) == (None, "ok")
     (flow,) = latent_flow([last], [history], LatentGrid(points=2), starts)
     assert flow["relative_step"].to_pylist()[:4] == [-30, -30, -20, -20]
     with pytest.raises(InputError, match="no row of network 'c'"):
