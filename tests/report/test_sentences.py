@@ -73,6 +73,10 @@ FRAMES = {
         {"network": list("abc"), "crossing": [100.0, None, 300.0], "censored": [False, True, False]}
         | {"status": ["ok", "no_end", "ok"]}
     ),
+    "latent": pd.DataFrame(
+        {"network": list("aabb"), "step": [0, 5, 5, 0], "fixed_points": [1, 3, 1, None]}
+        | {"flatness": [0.1, 0.5, 0.25, None], "outside": [0, 0, 1, None]}
+    ),
     "memory_demand": pd.DataFrame({"task": ["sine", "sine", "copy"], "h_star": [2, 2, 11]}),
 }
 SAID = {
@@ -125,6 +129,11 @@ SAID = {
     ],
     "carried_overlaps": ["Unseen overlaps carried along the visible path are off by up to 0.25 of moves of 2."],
     "onsets": ["Searches of 3 networks (2 ok, 1 no_end): median crossing 300 steps, censored ones included."],
+    "latent": [
+        "Fixed points of the latent circuit at the last step: 1 network with 1, 1 network with 3; flatness 0.25 to 0.5, "
+        "median 0.375.",
+        "Beyond the range there are more, in 1 network.",
+    ],
     "memory_demand": ["Memory demand: sine 2 steps; copy 11 steps."],
 }
 

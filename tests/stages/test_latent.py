@@ -1,5 +1,6 @@
 """Latent circuits of networks: against the networks themselves, relabelled, along histories, and every status."""
 
+import sys
 import tracemalloc
 from dataclasses import replace
 
@@ -307,7 +308,9 @@ def test_refused(tmp_path):
 
 
 def test_memory_does_not_grow_with_the_history(tmp_path, monkeypatch):
-    monkeypatch.setattr("rnnkit.stages.overlaps._BLOCK_BYTES", 1 << 18)  # or all would fit into one block
+    monkeypatch.setattr(
+        sys.modules["rnnkit.stages.overlaps"], "_BLOCK_BYTES", 1 << 18
+    )  # or all would fit into one block
     peaks = []
     for count in (400, 1600):
         shape, rng = architecture(units=40, bias=False), np.random.default_rng(0)
