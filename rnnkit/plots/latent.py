@@ -54,7 +54,7 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
         for axes in own[:2]:
             axes.xaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
             if k == len(names) - 1:
-                axes.set_xlabel(axis_label("latent", "step") if step == "step" else "steps since the onset")
+                axes.set_xlabel(axis_label("latent", step))
         own[0].set_title(short_names(names)[k])
         if flow is not None:
             left_out += _flow(own[2], flow[flow["network"] == name], part, settings, step)

@@ -122,11 +122,12 @@ def latent(
     >>> row["fixed_points"], row["stable"], np.round(row["roots"], 4).tolist()
     (3, 2, [-1.2878, 0.0, 1.2878])
     """
-    _check(networks, histories, grid or LatentGrid(), starts)
-    for block in blocks_of(networks, histories, (grid or LatentGrid()).constant):
+    chosen = grid or LatentGrid()
+    _check(networks, histories, chosen, starts)
+    for block in blocks_of(networks, histories, chosen.constant):
         # Weights may be too large for a product of two: such circuits are found and flagged.
         with one_thread(), np.errstate(over="ignore", invalid="ignore"):
-            held = _measures(block, grid or LatentGrid())
+            held = _measures(block, chosen)
         yield _table("latent", block, held, starts, 1)
 
 

@@ -58,7 +58,7 @@ def test_steps_since_the_onset():
     axes = picture.figure.axes
     assert len(axes) == 6
     assert artists(axes[1], "flatness")[0].get_xdata().tolist() == [-15, -5, 5, 15, 25]
-    assert axes[3].get_xlabel() == "steps since the onset"
+    assert axes[3].get_xlabel() == "relative step (optimiser steps)"
     assert curves(axes[2]) == ["flow 0", "flow 10", "flow 40"]  # the onset is at 15
 
 

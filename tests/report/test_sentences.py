@@ -130,8 +130,8 @@ SAID = {
     "carried_overlaps": ["Unseen overlaps carried along the visible path are off by up to 0.25 of moves of 2."],
     "onsets": ["Searches of 3 networks (2 ok, 1 no_end): median crossing 300 steps, censored ones included."],
     "latent": [
-        "Fixed points of the latent circuit at the last step: 1 network with 1, 1 network with 3; flatness 0.25 to 0.5, "
-        "median 0.375.",
+        "Fixed points of the latent circuit at the last step: 1 network with 1, 1 network with 3; flatness 0.25 to "
+        "0.5, median 0.375.",
         "Beyond the range there are more, in 1 network.",
     ],
     "memory_demand": ["Memory demand: sine 2 steps; copy 11 steps."],
