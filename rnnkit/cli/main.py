@@ -23,6 +23,7 @@ from rnnkit.cli import (
     freeze_in,
     import_,
     info,
+    latent,
     memory_demand,
     onset,
     overlaps,
@@ -63,7 +64,7 @@ app = typer.Typer(
 for module in (
     *(train, tasks, sample, info, import_, export, rollout, compare, degeneracy),
     *(fixedpoints, schur_ablate, feature_learning, overlaps, path_dependence, twin, sample_gram, memory_demand),
-    *(onset, weight_updates, freeze_in),
+    *(onset, weight_updates, latent, freeze_in),
     *(ramping, decode, spectrum),
     *(plot, report),
 ):

@@ -108,6 +108,10 @@ MANUAL: dict[str, Files] = {
         "a table 'spectra': a row for each network, step of training, group of units and frequency; "
         "'spectra_summary' with --summary",
     ),
+    "latent": Files(
+        f"{_CHECKPOINTS}. Networks of rank one; their snapshots with --history; ends of the search with --onsets",
+        "a table 'latent': a row for each network and step; 'latent_flow' with --flow",
+    ),
     "plot": Files("tables", "a picture: .png, .svg or .pdf", "drawn, but for what standard error names"),
     "report": Files(
         "a folder with checkpoints and tables, and the folders below it",
@@ -123,7 +127,7 @@ PANELS: dict[str, tuple[str, ...]] = {
     "Run and compare": ("rollout", "compare", "degeneracy"),
     "Activity": ("ramping", "decode", "spectrum"),
     "Take apart": ("fixedpoints", "schur-ablate", "feature-learning", "overlaps"),
-    "Along training": ("path-dependence", "onset", "weight-updates"),
+    "Along training": ("path-dependence", "onset", "weight-updates", "latent"),
 }
 
 

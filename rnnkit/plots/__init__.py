@@ -110,6 +110,7 @@ KINDS: dict[str, Kind] = {
     "weight-correlation": Kind(
         "Weight correlation", "weights at two times", ("weight_correlation",), (), ("networks",)
     ),
+    "latent": Kind("Latent circuits", "fixed points, flow", ("latent",), ("latent_flow",), ("networks", "step")),
 }
 
 

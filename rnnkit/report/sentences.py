@@ -303,6 +303,18 @@ def _freeze_in(rows: pd.DataFrame) -> Lines:
     return [f"After {value_range(last['epoch'])} presentations {many(len(points), 'network')} {said}."]
 
 
+def _latent(rows: pd.DataFrame) -> Lines:
+    """Fixed points and flatness at the last step of each network."""
+    last = rows.sort_values("step", kind="stable").groupby("network", sort=False).tail(1)
+    counts = last["fixed_points"].dropna().astype(int).value_counts().sort_index()
+    if counts.empty:
+        return []
+    each = ", ".join(f"{many(int(count), 'network')} with {points}" for points, count in counts.items())
+    lines = [f"Fixed points of the latent circuit at the last step: {each}; flatness {value_range(last['flatness'])}."]
+    far = int((last["outside"].fillna(0) > 0).sum())
+    return [*lines, f"Beyond the range there are more, in {many(far, 'network')}."] if far else lines
+
+
 SENTENCES: dict[str, Sentence] = {
     "info": Sentence(("task", "model", "units", "status"), _info),
     "training": Sentence(("network", "epoch", "val_loss", "status"), _training),
@@ -323,6 +335,7 @@ SENTENCES: dict[str, Sentence] = {
     "path_dependence": Sentence(("measure", "kind", "ratio", "ratio_beyond_control"), _path_dependence),
     "carried_overlaps": Sentence(("network", "phase", "start", "measured", "carried", "deviation"), _carried_overlaps),
     "onsets": Sentence(("network", "crossing", "censored", "status"), _onsets),
+    "latent": Sentence(("network", "step", "fixed_points", "flatness", "outside"), _latent),
     "memory_demand": Sentence(("task", "h_star"), _memory_demand),
     "weight_updates": Sentence(("network", "alignment", "alignment_null", "event"), _weight_updates),
     "weight_events": Sentence(("kind", "update", "update_before", "update_after", "status"), _weight_events),

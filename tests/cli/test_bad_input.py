@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from rnnkit.architectures import Architecture
+from rnnkit.checkpoints import Checkpoint, save_native
 from rnnkit.cli.main import app
 from rnnkit.journal import Journal
 from rnnkit.tables import build
@@ -91,6 +93,11 @@ def desk(ensemble, tables, tmp_path, monkeypatch) -> Path:
     flip(bad / "header.safetensors", 0.1)
     (bad / "zero.safetensors").write_bytes(b"")
     (bad / "huge.safetensors").write_bytes(struct.pack("<Q", 2**62) + b"{}")
+    shape = Architecture(family="leaky", units=4, inputs=2, outputs=1, rank=1, readout="latent", bias=False)
+    held = {name: np.ones(size) for name, size in shape.shapes().items() if name != "initial_state"}
+    save_native(Checkpoint("thin", shape, held), tmp_path / "thin.safetensors")
+    broken = held | {"recurrent.left": np.full((4, 1), np.nan)}
+    save_native(Checkpoint("thin-nan", shape, broken), bad / "thin-nan.safetensors")
     edit_weights(tmp_path / NETWORK, bad / "nan.safetensors", lambda w: w["recurrent.weight"].fill(np.nan))
     three = other_networks()
     (bad / "three.safetensors").write_bytes(three["flipflop-vanilla-n8-s0.safetensors"])
@@ -192,6 +199,7 @@ CKPT_COMMANDS = {
     "feature-learning {} -o new.csv": "feature-learning",
     "fixedpoints {} -o new.csv": "fixedpoints",
     "overlaps {} --rank 1 -o new.csv": "overlaps",
+    "latent {} -o new.csv": "latent",
     "path-dependence {} -o new.csv": "path-dependence",
     "weight-updates {} -o new.csv": "weight-updates",
     "twin {} --rank 1 -o new": "twin",
@@ -842,6 +850,35 @@ CASES = [
     Case("overlaps ckpts -o new.csv --conserved -", "--conserved", "name a file"),
     Case("overlaps bad/taskless.safetensors --rank 1 -o new.csv --history", "taskless.history", "--snapshots"),
     Case("overlaps bad/taskless.safetensors --rank 1 -o new.csv --truncations n.csv", "no task of its own", "--task"),
+    # latent
+    Case("latent", "CKPT", "must be given"),
+    Case("latent ckpts -o new.csv", "'vanilla' network of full rank", "--rank 1"),
+    Case("latent bad/thin-nan.safetensors -o new.csv", "recurrent.left", "NaN"),
+    Case("plot latent history.csv -o new.svg", "column 'fixed_points'", "missing"),
+    *[
+        Case(f"latent thin.safetensors {rest}", names, says)
+        for rest, names, says in [
+            ("-o new.csv --history", "thin.history.safetensors", "--snapshots"),
+            ("-o new.csv --grid 1", "--grid", "2 or more"),
+            ("-o new.csv --range 3", "'3'", "no pair"),
+            ("-o new.csv --range 3,-3", "--range: 3,-3", "the smaller one first"),
+            ("-o new.csv --range a,b", "'a,b'", "no list of numbers"),
+            ("-o new.csv --range 0,inf", "--range", "no range"),
+            ("-o new.csv --task-range 2,0", "--task-range", "the smaller one first"),
+            ("-o new.csv --input 1", "has 1 numbers, thin has 2 inputs", "each input channel"),
+            ("-o new.csv --input 1,nan", "--input", "finite"),
+            ("-o new.csv --input x", "'x'", "no list of numbers"),
+            ("-o new.csv --threshold 0", "--threshold", "above 0"),
+            ("-o new.csv --flow new.csv", "--flow", "same file as --out"),
+            ("-o new.csv --flow -", "--flow", "name a file"),
+            ("-o new.csv --flow new", "--flow new", "names no format"),
+            ("-o new.csv --align onset", "--align", "add --onsets FILE"),
+            ("-o new.csv --onsets summary.parquet", "--onsets", "add --align onset"),
+            ("-o new.csv --align onset --onsets summary.parquet", "summary.parquet", "onsets"),
+            ("-o new.csv --align onset --onsets -", "standard input", "is empty"),
+            ("-o thin.safetensors", "thin.safetensors", "names no format"),
+        ]
+    ],
     # path-dependence
     Case("path-dependence", "CKPT", "must be given"),
     Case("path-dependence bad/taskless.safetensors -o new.csv", "taskless.history", "train with --snapshots K"),

@@ -21,6 +21,7 @@ from rnnkit.provenance import file_digest
 from rnnkit.schemas import SCHEMAS
 from rnnkit.tables import arrow_schema, read
 from tests.conftest import QUICK, edit_weights, folder_state, run_cli, table_note, without_seconds
+from tests.stages.planted_circuits import fill_rank_one
 from tests.stages.planted_courses import save_course
 from tests.stages.planted_onsets import fill
 
@@ -52,6 +53,8 @@ TABLES = {
     "ramping --history": (["ramping", "{ckpts}", "--trials", "3", "--history", "--summary"], "ramping_summary"),
     "decode": (["decode", "{ckpts}", "--fit-trials", "30", "--test-trials", "9"], "decoding"),
     "spectrum": (["spectrum", "{ckpts}", "--trials", "2"], "spectra"),
+    "latent": (["latent", "{circuits}"], "latent"),
+    "latent --history": (["latent", "{circuits}", "--history"], "latent"),
     "memory-demand": (
         [
             *("memory-demand", "flipflop", "-t", "steps=8", "--history", "1:4", "--trials", "20"),
@@ -100,6 +103,8 @@ READ = {
     "ramping --history": ["{ckpts}"],
     "decode": ["{ckpts}"],
     "spectrum": ["{ckpts}"],
+    "latent": ["{circuits}"],
+    "latent --history": ["{circuits}"],
     "memory-demand": [],
     "freeze-in": [],
 }
@@ -115,6 +120,7 @@ def places(ensemble, tables, tmp_path_factory) -> dict[str, str]:
     searched = fill(tmp_path_factory.mktemp("searched"))
     (searched / "other.parquet").unlink()
     return {
+        "circuits": str(fill_rank_one(tmp_path_factory.mktemp("circuits"))),
         "searched": str(searched),
         "courses": str(courses),
         "ckpts": str(ensemble),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -21,7 +22,9 @@ from rnnkit.checkpoints import Checkpoint, load_native, save_native
 from rnnkit.cli.main import app
 from rnnkit.numerics.loading_vectors import Layout
 from rnnkit.schemas import get_schema
+from rnnkit.tables import build
 from tests.conftest import QUICK, Outcome, run_cli, table_note, without_seconds
+from tests.stages.planted_circuits import fill_rank_one
 from tests.stages.planted_courses import save_course
 from tests.stages.planted_onsets import fill, fill_phased
 from tests.stages.planted_updates import course, save_walk
@@ -688,6 +691,38 @@ def degeneracies() -> str:
     return "\n".join(lines) + "\n"
 
 
+LATENT = "latent rank-one -q"
+SINCE = f"{LATENT} --history --align onset --onsets onsets.parquet"
+
+EFFECTS |= {
+    ("latent", "checkpoints"): Effect(LATENT, "latent rank-one/a.safetensors -q", rows),
+    ("latent", "history"): Effect(LATENT, f"{LATENT} --history", rows),
+    ("latent", "grid"): Effect(LATENT, f"{LATENT} --grid 20", column("flatness")),
+    ("latent", "range_"): Effect(LATENT, f"{LATENT} --range -1,1", column("flatness")),
+    ("latent", "constant"): Effect(LATENT, f"{LATENT} --input .5,0", column("roots")),
+    ("latent", "threshold"): Effect(LATENT, f"{LATENT} --threshold .5", column("flatness"), column("roots")),
+    ("latent", "task_range"): Effect(
+        LATENT, f"{LATENT} --task-range -2,0", column("flatness_range"), column("flatness")
+    ),
+    ("latent", "flow"): Effect(LATENT, f"{LATENT} --flow out/f.csv", files, rows),
+    ("latent", "align"): Effect(SINCE, SINCE.replace("onset --", "crossing --"), column("relative_step")),
+    ("latent", "onsets"): Effect(SINCE, SINCE.replace("onsets.parquet", "later.parquet"), column("relative_step")),
+}
+
+
+@pytest.fixture(scope="module")
+def rank_one(tmp_path_factory) -> Path:
+    """Two networks of rank one with snapshots, and when their searches ended."""
+    return fill_rank_one(tmp_path_factory.mktemp("latent") / "rank-one")
+
+
+def ends(later: int) -> pa.Table:
+    """An `onsets` table of the two."""
+    held = {"criterion": "hinge", "chance": 1.0, "onset": 5 + later, "crossing": 9 + later, "relapses": 0}
+    held |= {"censored": False, "evaluations": 20, "steps_per_epoch": 5, "status": "ok"}
+    return build("onsets", [held | {"network": name} for name in "ab"])
+
+
 @pytest.fixture(scope="module")
 def low(tmp_path_factory) -> Path:
     """Two low-rank networks of rank 2, with their weights before training."""
@@ -774,12 +809,15 @@ def switches() -> dict[str, np.ndarray]:
 
 
 @pytest.fixture
-def desk(ensemble, tables, current, low, descended, courses, searches, walked, tmp_path, monkeypatch) -> Path:
+def desk(ensemble, tables, current, low, descended, courses, searches, walked, rank_one, tmp_path, monkeypatch) -> Path:
     (tmp_path / "ckpts").symlink_to(ensemble)
     (tmp_path / "current").symlink_to(current)
     (tmp_path / "low").symlink_to(low)
     (tmp_path / "descended").symlink_to(descended)
     (tmp_path / "courses").symlink_to(courses)
+    (tmp_path / "rank-one").symlink_to(rank_one)
+    pq.write_table(ends(0), tmp_path / "onsets.parquet")
+    pq.write_table(ends(2), tmp_path / "later.parquet")
     for name in ("searched", "phased"):
         (tmp_path / name).symlink_to(searches / name)
     (tmp_path / "walked").symlink_to(walked)

@@ -366,6 +366,34 @@ def path_dependence(count: int, measures: tuple[str, ...] = ("memory", "divergen
     return build("path_dependence", rows)
 
 
+def latent(count: int, steps: tuple[int, ...] = (0, 10, 20, 30, 40), aligned: bool = False) -> pa.Table:
+    """Circuits that go from one fixed point to three; the last network has no onset."""
+    rows = []
+    for n, network in enumerate(names(count)):
+        for step in steps:
+            three = step > 10
+            roots, slopes = ([-1.0, 0.0, 1.0 + n], [-0.5, 0.4, -0.3]) if three else ([0.0], [-0.1])
+            held = {"network": network, "step": step, "fixed_points": len(roots), "stable": 2 if three else 1}
+            held |= {"stable_steps": held["stable"], "roots": roots, "slopes": slopes, "flatness": step / 40 + n}
+            held |= {"fixed_points_fine": len(roots), "outside": 0, "flatness_range": step / 80 + n}
+            known = aligned and n + 1 < count
+            held |= {"relative_step": step - 15.0 if known else None, "min_abs_velocity": 0.0}
+            rows.append(held | {"status": "no_onset" if aligned and not known else "ok"})
+    table = build("latent", rows)
+    return table if aligned else table.drop_columns(["relative_step"])
+
+
+def latent_flow(count: int, steps: tuple[int, ...] = (0, 10, 20, 30, 40)) -> pa.Table:
+    """-k + (step / 20) k, on five points."""
+    rows = [
+        {"network": network, "step": step, "kappa": k, "velocity": (step / 20 - 1) * k, "slope": 0.0, "status": "ok"}
+        for network in names(count)
+        for step in steps
+        for k in (-2.0, -1.0, 0.0, 1.0, 2.0)
+    ]
+    return build("latent_flow", rows).drop_columns(["relative_step"])
+
+
 def onsets(count: int) -> pa.Table:
     """Network k ended its search at step 100 (k + 1), 10 early to 20 late; the second is searching, the fourth fell."""
     rows: list[dict[str, Any]] = []

@@ -61,6 +61,7 @@ def everything(count):
         "path-dependence": [("path_dependence", planted.path_dependence(count))],
         "weight-updates": [("weight_updates", planted.weight_updates(count))],
         "weight-correlation": [("weight_correlation", planted.weight_correlation(count))],
+        "latent": [("latent", planted.latent(count)), ("latent_flow", planted.latent_flow(count))],
     }
 
 

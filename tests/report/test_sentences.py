@@ -92,6 +92,10 @@ FRAMES = {
             "abscissa": [None, -0.5, -0.25, -0.75, None],
         }
     ),
+    "latent": pd.DataFrame(
+        {"network": list("aabb"), "step": [0, 5, 5, 0], "fixed_points": [1, 3, 1, None]}
+        | {"flatness": [0.1, 0.5, 0.25, None], "outside": [0, 0, 1, None]}
+    ),
     "memory_demand": pd.DataFrame({"task": ["sine", "sine", "copy"], "h_star": [2, 2, 11]}),
 }
 SAID = {
@@ -146,6 +150,11 @@ SAID = {
     "onsets": ["Searches of 3 networks (2 ok, 1 no_end): median crossing 300 steps, censored ones included."],
     "freeze_in": [
         "After 8 presentations 2 networks settle at 1 to 2 points of 2 cues, certified 1; largest abscissa -0.25."
+    ],
+    "latent": [
+        "Fixed points of the latent circuit at the last step: 1 network with 1, 1 network with 3; flatness 0.25 to "
+        "0.5, median 0.375.",
+        "Beyond the range there are more, in 1 network.",
     ],
     "memory_demand": ["Memory demand: sine 2 steps; copy 11 steps."],
     "weight_updates": [

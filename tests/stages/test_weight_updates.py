@@ -251,6 +251,14 @@ def test_sides_without_snapshots(onset, sides, status, tmp_path):
 
 def test_onsets_of_a_table():
     row = {"network": "a", "onset": 5.0, "onset_low": 4.0, "crossing": None, "censored": False, "status": "ok"}
+    row |= {
+        "criterion": "hinge",
+        "relapses": 0,
+        "evaluations": 9,
+        "steps_per_epoch": 50,
+        "chance": 1.0,
+        "search_steps": 5,
+    }
     found = onsets_of(build("onsets", [row]))
     assert (found["a"].onset, found["a"].low) == (5.0, 4.0)
     assert math.isnan(found["a"].crossing)
