@@ -289,18 +289,24 @@ def _onsets(rows: pd.DataFrame) -> Lines:
     return [f"Searches of {many(len(rows), 'network')} ({each}): {reached}, censored ones included."]
 
 
+def _span(values: pd.Series) -> str:
+    """Return the least and the largest, or the one that all are."""
+    low, high = number(float(values.min())), number(float(values.max()))
+    return low if low == high else f"{low} to {high}"
+
+
 def _freeze_in(rows: pd.DataFrame) -> Lines:
     """At how many points the cues of each network settle in the end, and what is proven of them."""
     last = rows[rows["epoch"] == rows.groupby("network", sort=False)["epoch"].transform("max")]
     each = last.groupby("network", sort=False)
     points, cues = each["point"].nunique(), each.size()
-    said = f"settle at {value_range(points)} points of {value_range(cues)} cues"
+    said = f"settle at {_span(points)} points, of {_span(cues)} cues"
     if "certified" in last.columns and last["certified"].notna().any():
         proven = last[last["certified"] == True].groupby("network", sort=False)["point"].nunique()  # noqa: E712
-        said += f", certified {value_range(proven.reindex(points.index, fill_value=0))}"
+        said += f", certified {_span(proven.reindex(points.index, fill_value=0))}"
     if "abscissa" in last.columns and last["abscissa"].notna().any():
         said += f"; largest abscissa {number(float(last['abscissa'].max()))}"
-    return [f"After {value_range(last['epoch'])} presentations {many(len(points), 'network')} {said}."]
+    return [f"After {_span(last['epoch'])} presentations {many(len(points), 'network')} {said}."]
 
 
 def _latent(rows: pd.DataFrame) -> Lines:

@@ -525,7 +525,7 @@ EFFECTS |= {
     ("onset", "bootstrap"): Effect(ONSETS, f"{ONSETS} --bootstrap 0", column("onset_low"), column("onset")),
     ("onset", "training"): Effect(ONSETS, f"{ONSETS} --training searched/other.parquet", column("onset")),
     ("onset", "seed"): Effect(
-        f"{ONSETS} --bootstrap 20", f"{ONSETS} --bootstrap 20 --seed 3", ends_of_intervals, column("onset")
+        f"{ONSETS} --bootstrap 3", f"{ONSETS} --bootstrap 3 --seed 1", ends_of_intervals, column("onset")
     ),
     ("path-dependence", "checkpoints"): Effect(PATH, f"{PATH} courses/aaa.safetensors", rows),
     ("path-dependence", "connection"): Effect(PATH, f"{PATH} --connection out/c.csv", files, rows),

@@ -149,7 +149,7 @@ SAID = {
     "carried_overlaps": ["Unseen overlaps carried along the visible path are off by up to 0.5 of moves of 9."],
     "onsets": ["Searches of 3 networks (2 ok, 1 no_end): median crossing 300 steps, censored ones included."],
     "freeze_in": [
-        "After 8 presentations 2 networks settle at 1 to 2 points of 2 cues, certified 1; largest abscissa -0.25."
+        "After 8 presentations 2 networks settle at 1 to 2 points, of 2 cues, certified 1; largest abscissa -0.25."
     ],
     "latent": [
         "Fixed points of the latent circuit at the last step: 1 network with 1, 1 network with 3; flatness 0.25 to "
