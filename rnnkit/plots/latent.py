@@ -128,13 +128,13 @@ def _flow(axes: Axes, flow: pd.DataFrame, part: pd.DataFrame, settings: Settings
 
 def _spread(known: NDArray[np.int64], part: pd.DataFrame, step: str) -> NDArray[np.int64]:
     """Return a few steps: the first, the one nearest the onset where steps count from it, the last, others between."""
-    places = np.unique(np.linspace(0, len(known) - 1, _CURVES).round().astype(int)) if len(known) else []
-    chosen = known[places]
-    if step == "relative_step" and len(chosen):
+    if not len(known):
+        return known
+    places = np.unique(np.linspace(0, len(known) - 1, _CURVES).round().astype(np.int64))
+    if step == "relative_step":
         onset = float((part["step"] - part["relative_step"]).iloc[0])
-        nearest = known[np.abs(known - onset).argmin()]
-        chosen = np.unique([chosen[0], nearest, chosen[-1]])
-    return chosen
+        places = np.unique(np.array([0, np.abs(known - onset).argmin(), len(known) - 1], dtype=np.int64))
+    return np.asarray(known[places], dtype=np.int64)
 
 
 def _key(axes: Axes) -> None:

@@ -37,7 +37,8 @@ def starts_of(table: pa.Table, align: str) -> dict[str, float]:
     if align not in ALIGNMENTS:
         raise unknown_name("--align", align, ALIGNMENTS, "point of training")
     found: dict[str, float] = {}
-    for name, step in zip(table["network"].to_pylist(), table[align].to_pylist(), strict=True):
+    names = [str(name) for name in table["network"].to_pylist()]
+    for name, step in zip(names, table[align].to_pylist(), strict=True):
         if name in found:
             raise InputError("--onsets", f"network '{name}' stands in two rows", "give a table of one criterion")
         found[name] = math.nan if step is None else float(step)

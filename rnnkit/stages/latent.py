@@ -162,7 +162,7 @@ def latent_flow(
     for block in blocks_of(networks, histories, chosen.constant):
         with one_thread(), np.errstate(over="ignore", invalid="ignore"):
             velocity, slope = velocities(block.circuits, kappa)
-        finite = (np.isfinite(velocity) & np.isfinite(slope)).all(axis=1)
+        finite = _finite(velocity, slope)
         status = _statuses(block.status, finite)
         rows = np.repeat(np.array([one == "ok" for one in status]), len(kappa))
         held = {
@@ -198,10 +198,11 @@ def _measures(block: CircuitBlock, grid: LatentGrid) -> dict[str, Any]:
     """Return the columns of some circuits that have numbers, and their status."""
     kappa, task, finer = grid.kappa(), grid.task_kappa(), grid.finer()
     held = [velocities(block.circuits, one) for one in (kappa, task, finer)]
-    finite = np.array([np.isfinite(velocity).all(axis=1) & np.isfinite(slope).all(axis=1) for velocity, slope in held])
-    sound = finite.all(axis=0)
+    sound = _finite(*(values for pair in held for values in pair))
     # Velocities that are not finite are set aside, and flagged.
-    (velocity, slope), on_task, fine = (tuple(np.where(sound[:, None], one, 1.0) for one in pair) for pair in held)
+    (velocity, slope), on_task, fine = (
+        (np.where(sound[:, None], one, 1.0), np.where(sound[:, None], other, 1.0)) for one, other in held
+    )
     points, check = (still_points(block.circuits, *one) for one in ((kappa, velocity, slope), (finer, *fine)))
     status = _statuses(block.status, sound)
     flagged = np.array([one != "ok" for one in status])
@@ -227,6 +228,14 @@ def _measures(block: CircuitBlock, grid: LatentGrid) -> dict[str, Any]:
         "min_abs_velocity": _numbers(points.least, ~flagged),
         "status": status,
     }
+
+
+def _finite(*values: Floats) -> NDArray[np.bool_]:
+    """Return of which circuits, along the first axis, all values are finite."""
+    found = np.ones(len(values[0]), dtype=np.bool_)
+    for one in values:
+        found &= np.isfinite(one).all(axis=1)
+    return found
 
 
 def _statuses(status: Sequence[str], finite: NDArray[np.bool_]) -> list[str]:

@@ -119,7 +119,9 @@ def _block(network: Checkpoint, snapshots: Snapshots, rows: slice, constant: NDA
 def _joined(parts: Sequence[CircuitBlock]) -> CircuitBlock:
     """Return the rows of all parts in one."""
     circuits = Circuits(
-        *(np.concatenate([getattr(part.circuits, name) for part in parts]) for name in ("left", "right", "drive")),
+        np.concatenate([part.circuits.left for part in parts]),
+        np.concatenate([part.circuits.right for part in parts]),
+        np.concatenate([part.circuits.drive for part in parts]),
         parts[0].circuits.nonlinearity,
     )
     return CircuitBlock(
