@@ -147,6 +147,7 @@ ANY = {
     ("train", "momentum"): "0 to below 1",
     ("train", "rank"): "1 to the units",
     ("memory-demand", "tolerance"): "from 0 to below 1",
+    ("ramping", "min_r2"): "from 0 to below 1",
 }
 
 
