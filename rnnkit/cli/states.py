@@ -30,7 +30,7 @@ MemoryUnits = Annotated[
     typer.Option(
         "--memory-units",
         metavar="N",
-        help="Take the first N units as memory units, from 1 to one less than all; those of training by default.",
+        help="Take the first N units as memory units, 1 or more and fewer than all; those of training by default.",
         show_default=False,
     ),
 ]

@@ -372,6 +372,9 @@ def test_failed_rows_end_in_code_1(ensemble, tmp_path):
         (["schur-ablate", "--trials", 2], "fvu"),
         (["fixedpoints", "--starts", 40], "state"),
         (["overlaps", "--rank", 1], "value"),
+        (["ramping", "--trials", 2], "slope"),
+        (["decode", "--fit-trials", 30, "--test-trials", 5], "mse"),
+        (["spectrum", "--trials", 2], "amplitude"),
     ):
         done = run_cli(words[0], ensemble, tmp_path / "bad.safetensors", *words[1:])
         assert done.code == 1
