@@ -75,6 +75,19 @@ class History:
                 found = {name: _rows(handle, self.places[name], first, count) for name in names or self.names}
                 yield self.steps[first : first + count], found
 
+    def at(self, place: int, names: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
+        """Return the tensors of one snapshot, by its place among them.
+
+        Parameters
+        ----------
+        place : int
+            From 0.
+        names : sequence of str, optional
+            All tensors by default.
+        """
+        with self.path.open("rb") as handle:
+            return {name: _rows(handle, self.places[name], place, 1)[0] for name in names or self.names}
+
 
 def history_beside(path: Path) -> Path:
     """Return where the snapshots of a checkpoint file stand.

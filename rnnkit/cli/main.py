@@ -22,6 +22,7 @@ from rnnkit.cli import (
     import_,
     info,
     memory_demand,
+    onset,
     overlaps,
     path_dependence,
     plot,
@@ -57,6 +58,7 @@ app = typer.Typer(
 for module in (
     *(train, tasks, sample, info, import_, export, rollout, compare, degeneracy),
     *(fixedpoints, schur_ablate, feature_learning, overlaps, path_dependence, twin, sample_gram, memory_demand),
+    *(onset,),
     *(plot, report),
 ):
     register(app, module.run, module.NAME, module.EXAMPLE)

@@ -80,6 +80,11 @@ MANUAL: dict[str, Files] = {
     ),
     "sample-gram": Files("nothing, or a table of overlaps", "a folder with a checkpoint for each network", ""),
     "memory-demand": Files("nothing", "a table 'memory_demand': a row for each length of history"),
+    "onset": Files(
+        f"{_CHECKPOINTS}, with training.parquet beside them, or a table with --training; their snapshots where there "
+        "are any",
+        "a table 'onsets': a row for each network",
+    ),
     "plot": Files("tables", "a picture: .png, .svg or .pdf", "drawn, but for what standard error names"),
     "report": Files(
         "a folder with checkpoints and tables, and the folders below it",
@@ -93,7 +98,7 @@ PANELS: dict[str, tuple[str, ...]] = {
     "Networks": ("train", "import", "export", "info", "twin", "sample-gram"),
     "Tasks": ("tasks", "sample", "memory-demand"),
     "Run and compare": ("rollout", "compare", "degeneracy"),
-    "Take apart": ("fixedpoints", "schur-ablate", "feature-learning", "overlaps", "path-dependence"),
+    "Take apart": ("fixedpoints", "schur-ablate", "feature-learning", "overlaps", "path-dependence", "onset"),
 }
 
 

@@ -95,6 +95,7 @@ KINDS: dict[str, Kind] = {
         "Theory of the loss", "losses by step", ("overlap_theory",), (), ("colour", "scale", "networks")
     ),
     "gram": Kind("Gram matrix", "matrices of overlaps", ("gram_matrix", "overlaps"), (), ("networks", "step")),
+    "onset": Kind("Onsets", "ends of the search", ("onsets",), ("training",), ("value", "scale", "networks")),
     "twins": Kind("Twins", "overlaps side by side", ("overlaps",), (), ("networks", "step")),
 }
 

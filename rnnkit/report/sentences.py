@@ -247,6 +247,15 @@ def _carried_overlaps(rows: pd.DataFrame) -> Lines:
 
 
 #: By schema, in the order in which they are said; a table of another schema has nothing to say.
+def _onsets(rows: pd.DataFrame) -> Lines:
+    """How many searches ended, and the median over all networks: those that did not end count as later than all."""
+    times = rows["crossing"].astype(float).fillna(float("inf"))
+    middle = float(times.quantile(0.5, interpolation="lower"))
+    reached = f"median crossing {number(middle)} steps" if middle < float("inf") else "fewer than half crossed"
+    each = ", ".join(f"{count} {status}" for status, count in rows["status"].value_counts().items())
+    return [f"Searches of {many(len(rows), 'network')} ({each}): {reached}, censored ones included."]
+
+
 SENTENCES: dict[str, Sentence] = {
     "info": Sentence(("task", "model", "units", "status"), _info),
     "training": Sentence(("network", "epoch", "val_loss", "status"), _training),
@@ -266,5 +275,6 @@ SENTENCES: dict[str, Sentence] = {
     "truncations": Sentence(("rank", "share_of_norm", "rollout_distance"), _truncations),
     "path_dependence": Sentence(("measure", "kind", "ratio", "ratio_beyond_control"), _path_dependence),
     "carried_overlaps": Sentence(("network", "phase", "start", "measured", "carried", "deviation"), _carried_overlaps),
+    "onsets": Sentence(("network", "crossing", "censored", "status"), _onsets),
     "memory_demand": Sentence(("task", "h_star"), _memory_demand),
 }

@@ -11,7 +11,7 @@ from rnnkit.schemas.columns import GOOD, Column, Schema
 from rnnkit.schemas.comparing import COMPARISONS, DEGENERACY, EMBEDDING, SENSITIVITY
 from rnnkit.schemas.courses import CARRIED_OVERLAPS, PATH_DEPENDENCE
 from rnnkit.schemas.dynamics import ABLATION_CONTROLS, ABLATIONS, FIXED_POINT_COVERAGE, FIXED_POINTS, SCHUR
-from rnnkit.schemas.learning import EIGENVALUES, FEATURE_LEARNING, MEMORY_DEMAND
+from rnnkit.schemas.learning import EIGENVALUES, FEATURE_LEARNING, MEMORY_DEMAND, ONSETS
 from rnnkit.schemas.overlaps import CONSERVED, GRAM_MATRIX, OVERLAP_THEORY, OVERLAPS, TRUNCATIONS
 from rnnkit.schemas.runs import INFO, ROLLOUT, SAMPLE, SUMMARY, TRAINING
 
@@ -46,6 +46,7 @@ SCHEMAS: dict[str, Schema] = {
         PATH_DEPENDENCE,
         CARRIED_OVERLAPS,
         MEMORY_DEMAND,
+        ONSETS,
         CLAIMS,
         INFO,
     )

@@ -49,4 +49,5 @@ STATUS = Column("status", "string", "", "`ok`, or why a number is missing")
 GOOD = frozenset(
     {"ok", "optimal", "converged", "exact", "budget", "training", "imported", "rank_deficient", "reference"}
     | {"empty", "threshold_tie", "threshold_close", "no_freedom", "no_theorem", "no_theory", "no_control"}
+    | {"no_end", "no_plateau", "gradual"}
 )

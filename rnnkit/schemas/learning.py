@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rnnkit.schemas.columns import NETWORK, STATUS, Column, Schema
 
-__all__ = ["EIGENVALUES", "FEATURE_LEARNING", "MEMORY_DEMAND"]
+__all__ = ["EIGENVALUES", "FEATURE_LEARNING", "MEMORY_DEMAND", "ONSETS"]
 
 FEATURE_LEARNING = Schema(
     "feature_learning",
@@ -92,5 +92,46 @@ MEMORY_DEMAND = Schema(
         ),
         Column("task_parameters", "string", "JSON", "of the task"),
         STATUS,
+    ),
+)
+
+ONSETS = Schema(
+    "onsets",
+    1,
+    "When the search phase of each network's training ended.",
+    ("network",),
+    (
+        NETWORK,
+        Column("criterion", "string", "", "`hinge` or `threshold`"),
+        Column("chance", "float64", "squared target units", "loss of the best constant answers on its validation set"),
+        Column("chance_accuracy", "float64", "share", "accuracy of the same answers, where the task defines one", True),
+        Column("plateau", "float64", "as chance", "level of the loss during the search", True),
+        Column("onset", "int64", "steps", "optimiser step at which the loss began to fall", True),
+        Column("onset_low", "int64", "steps", "lower end of its 95 % interval", True),
+        Column("onset_high", "int64", "steps", "its upper end", True),
+        Column("crossing", "int64", "steps", "first evaluation beyond the level, to stay there", True),
+        Column(
+            "search_steps",
+            "int64",
+            "steps",
+            "from the beginning to the onset; of a censored network a lower bound",
+            True,
+        ),
+        Column("search_speed", "float64", "per step", "1 / search_steps; of a censored network an upper bound", True),
+        Column("delta_bic", "float64", "", "evidence for a change point, against none and against a steady fall", True),
+        Column("relapses", "int64", "", "times the median of nine evaluations went back after the crossing"),
+        Column("censored", "bool", "", "the search was going on when it was last seen"),
+        Column(
+            "distance_initial", "float64", "weight units", "norm of the change of the recurrent weights by then", True
+        ),
+        Column("distance_step", "int64", "steps", "of the snapshot nearest to the onset, which that is of", True),
+        Column("evaluations", "int64", "", "of the loss, that were read"),
+        Column("steps_per_epoch", "int64", "steps", "between two evaluations"),
+        Column(
+            "status",
+            "string",
+            "",
+            "`ok`, `no_end`, `no_plateau`, `gradual`, `too_sparse`, `diverged`: why onset is null",
+        ),
     ),
 )

@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 #: Settings that change what is recorded of a run and how it is judged, not what it does.
 _OF_THE_RECORD = frozenset(
     {"protocol", "start", "epochs_trained", "crossing_epoch", "snapshots", "snapshot_steps", "stop_loss", "patience"}
-    | {"validation_trials"}
+    | {"validation_trials", "chance_loss", "chance_accuracy"}
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rnnkit.tables.building import arrow_schema, build, check_group_keys, group_columns
-from rnnkit.tables.reading import describe, read, read_any, read_rows
+from rnnkit.tables.reading import describe, read, read_any, read_parts, read_rows
 from rnnkit.tables.writing import FORMATS, TableWriter, open_writer, table_metadata
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "open_writer",
     "read",
     "read_any",
+    "read_parts",
     "read_rows",
     "table_metadata",
 ]

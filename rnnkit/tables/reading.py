@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,7 +16,7 @@ from rnnkit.tables.settling import settled
 from rnnkit.tables.texts import DAMAGE, first_line, read_text, refuse_repeats
 from rnnkit.tables.writing import FORMATS
 
-__all__ = ["describe", "read", "read_any", "read_rows"]
+__all__ = ["describe", "read", "read_any", "read_parts", "read_rows"]
 
 
 def _piped(stream: IO[bytes], where: str) -> bytes:
@@ -83,6 +83,15 @@ def _read_as(source: Path | IO[bytes], names: Sequence[str], where: str | None) 
     else:
         table = _read_parquet(source, where)
         refuse_repeats(where, table.column_names)
+    name = _schema_of(table, names, where)
+    for column in get_schema(name).columns:
+        if column.name in table.column_names:
+            table = settled(table, column, where, form)
+    return table, name
+
+
+def _schema_of(table: pa.Table, names: Sequence[str], where: str) -> str:
+    """Return which of the schemas a table is of, or raise InputError where it is of none, or lacks a column."""
     found = _metadata(table.schema, where)
     held = found.get("schema")
     if found and held not in names:
@@ -96,10 +105,52 @@ def _read_as(source: Path | IO[bytes], names: Sequence[str], where: str | None) 
         )
     if lacking[name]:
         raise InputError(where, f"column '{lacking[name][0].name}' is missing", f"a '{name}' table needs it")
-    for column in schema.columns:
-        if column.name in table.column_names:
-            table = settled(table, column, where, form)
-    return table, name
+    return name
+
+
+def read_parts(
+    source: Path | IO[bytes], name: str, columns: Sequence[str], where: str | None = None, rows: int = 1 << 16
+) -> Iterator[pa.Table]:
+    """Read some columns of a table, as :func:`read` does, a part of the rows at a time where the file allows it.
+
+    Parameters
+    ----------
+    source : Path or binary stream
+    name : str
+        The schema expected.
+    columns : sequence of str
+        Of the schema; optional ones are left out where the file does not have them.
+    where : str, optional
+    rows : int
+        Of a part of a Parquet file; text files and streams come whole.
+
+    Raises
+    ------
+    FileError, InputError
+        As :func:`read`, the first time a part is asked for, or when a damaged one is reached.
+    """
+    if not (isinstance(source, Path) and source.is_file() and source.suffix.lstrip(".") not in FORMATS[1:]):
+        table = read(source, name, where)
+        yield table.select([column for column in columns if column in table.column_names])
+        return
+    where, schema = where or str(source), get_schema(name)
+    try:
+        with pq.ParquetFile(source, page_checksum_verification=True) as held:
+            refuse_repeats(where, held.schema_arrow.names)
+            _schema_of(held.schema_arrow.empty_table(), (name,), where)
+            here = [
+                column for column in schema.columns if column.name in columns and column.name in held.schema_arrow.names
+            ]
+            for batch in held.iter_batches(batch_size=rows, columns=[column.name for column in here]):
+                part = pa.Table.from_batches([batch])
+                part.validate(full=True)
+                for column in here:
+                    part = settled(part, column, where, "parquet")
+                yield part
+    except InputError:
+        raise
+    except DAMAGE as error:
+        raise FileError(where, f"is no readable Parquet table: {first_line(error)}", "write it again") from error
 
 
 def _lacks(table: pa.Table, column: Column) -> bool:

@@ -82,7 +82,54 @@ def _filter(**more: bool | int | float | str) -> Mapping[str, bool | int | float
     return _overlaps(**(shared | more))
 
 
+_ABRUPT = "Haputhanthri et al., arXiv 2502.07256"
+
 PRESETS: dict[str, NamedPreset] = {
+    # Strong connections (g = 3, 4) are --init gaussian --gain G, or --vary gain=...: no number of the paper's is here
+    # but the sizes, the leak and the optimiser. Patience spans the run, so that relapses are seen.
+    "abrupt/evidence": NamedPreset(
+        task="evidence-accumulation",
+        settings=MappingProxyType(
+            {
+                "model": "leaky",
+                "units": 50,
+                "alpha": 0.8,
+                "init": "gaussian",
+                "gain": 1.0,
+                "bias": False,
+                "lr": 1e-3,
+                "batch": 32,
+                "epochs": 60,
+                "steps_per_epoch": 50,
+                "patience": 60,
+                "stop_loss": 0.06,
+            }
+        ),
+        summary="evidence accumulation over 50 steps, a leaky network of 50 units",
+        source=f"{_ABRUPT}, figures 6 and S7",
+    ),
+    "abrupt/flipflop": NamedPreset(
+        task="flipflop",
+        parameters={"bits": 3, "probability": 0.1, "steps": 50},
+        settings=MappingProxyType(
+            {
+                "model": "leaky",
+                "units": 50,
+                "alpha": 0.8,
+                "init": "gaussian",
+                "gain": 3.0,
+                "bias": False,
+                "lr": 1e-3,
+                "batch": 32,
+                "epochs": 100,
+                "steps_per_epoch": 20,
+                "patience": 100,
+                "stop_loss": 0.2,
+            }
+        ),
+        summary="3-bit flip-flop with pulses of probability .1, a strongly connected leaky network",
+        source=f"{_ABRUPT}, figure S7",
+    ),
     "schur/flipflop": NamedPreset(
         task="flipflop",
         parameters={"bits": 3, "steps": 25, "probability": 0.05},

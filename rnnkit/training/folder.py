@@ -28,6 +28,7 @@ from rnnkit.errors import FileError, InputError
 from rnnkit.provenance import Provenance
 from rnnkit.tables import build, open_writer, read, table_metadata
 from rnnkit.tasks import task_parameters
+from rnnkit.tasks.chance import validation_chance
 from rnnkit.training.settings import NetworkPlan, group_plans
 from rnnkit.training.states import GroupState, Record, TrainedNetwork
 
@@ -43,7 +44,10 @@ _NUMBERS = (
 def to_checkpoint(trained: TrainedNetwork, provenance: Provenance) -> Checkpoint:
     """Return the checkpoint of a network that has stopped."""
     plan = trained.plan
+    s = plan.settings
     training = plan.to_json() | {"epochs_trained": trained.epochs, "crossing_epoch": trained.crossing_epoch}
+    (level,) = validation_chance(plan.task, [plan.seed], s.validation_trials, s.stop_on == "main")
+    training |= level
     if plan.protocol:
         training["protocol"] = _phases_trained(trained, training["protocol"])
     return Checkpoint(

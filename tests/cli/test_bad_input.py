@@ -137,6 +137,9 @@ def desk(ensemble, tables, tmp_path, monkeypatch) -> Path:
     retype(tmp_path / "comparisons.parquet", bad / "null-a.parquet", "a", None)
     retype(tmp_path / "comparisons.parquet", bad / "same-pair.parquet", "b", "x")
     retype(tmp_path / "summary.parquet", bad / "same-network.parquet", "network", "x")
+    retype(tmp_path / "ckpts/training.parquet", bad / "null-epoch.parquet", "epoch", None)
+    shutil.copy(tmp_path / "ckpts/training.parquet", bad / "training-cut.parquet")
+    truncate(bad / "training-cut.parquet", 0.7)
     retype(tmp_path / "summary.parquet", bad / "no-ood.parquet", "condition", "train")
     pyarrow.csv.write_csv(planted.schur(1, whole=False).drop_columns(["rows"]), tmp_path / "blocks.csv")
     moved = [row | {"weight_change_norm": 0.0} for row in planted.feature_learning(2, gamma=["0", "1"]).to_pylist()]
@@ -188,6 +191,7 @@ CKPT_COMMANDS = {
     "overlaps {} --rank 1 -o new.csv": "overlaps",
     "path-dependence {} -o new.csv": "path-dependence",
     "twin {} --rank 1 -o new": "twin",
+    "onset {} --training ckpts/training.parquet -o new.csv": "onset",
 }
 CASES = [
     # checkpoints, in every command that takes them
@@ -837,6 +841,37 @@ CASES = [
             ("-o new.csv --connection -", "--connection", "name a file"),
             ("-o new.csv --connection new", "--connection new", "names no format"),
             ("-o new.csv --connection new.csv", "--connection", "same file as --out"),
+        ]
+    ],
+    # onset
+    Case("onset", "CKPT", "must be given"),
+    Case("onset bad/taskless.safetensors -o new.csv", "bad/training.parquet", "--training FILE"),
+    Case(
+        "onset bad/taskless.safetensors --training ckpts/training.parquet -o new.csv", "taskless", "how it was trained"
+    ),
+    Case(
+        "onset bad/three.safetensors --training ckpts/training.parquet -o new.csv", "three", "no rows in the training"
+    ),
+    Case("onset ckpts --training - -o new.csv", "standard input", "is empty"),
+    *[
+        Case(f"onset ckpts {rest}", names, says)
+        for rest, names, says in [
+            ("-o new.csv --criterion hing", "--criterion", "threshold=VALUE"),
+            ("-o new.csv --criterion threshold=x", "--criterion", "threshold=VALUE"),
+            ("-o new.csv --metric accuracy", "--metric", "threshold=VALUE"),
+            ("-o new.csv --metric val_los", "val_los", "did you mean 'val_loss'"),
+            ("-o new.csv --level 0", "--level", "above 0"),
+            ("-o new.csv --level nan", "--level", "above 0"),
+            ("-o new.csv --phase 0", "--phase", "1 or more"),
+            ("-o new.csv --phase 2", "not trained in phases", "--phase"),
+            ("-o new.csv --bootstrap -1", "--bootstrap", "0 or more"),
+            ("-o new.csv --training missing.parquet", "missing.parquet", "no such file"),
+            ("-o new.csv --training summary.parquet", "holds a 'summary' table", "expected training"),
+            ("-o new.csv --training bad/text.csv", "bad/text.csv", ""),
+            ("-o new.csv --training bad/null-epoch.parquet", "column 'epoch'", "no value"),
+            ("-o new.csv --training bad/training-cut.parquet", "bad/training-cut.parquet", "no readable Parquet"),
+            ("-o ckpts/training.parquet", "--out", "same file"),
+            ("-o new.xlsx", "new.xlsx", "names no format"),
         ]
     ],
     # twin

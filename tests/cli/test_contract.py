@@ -20,6 +20,7 @@ from rnnkit.schemas import SCHEMAS
 from rnnkit.tables import arrow_schema, read
 from tests.conftest import QUICK, edit_weights, folder_state, run_cli, table_note, without_seconds
 from tests.stages.planted_courses import save_course
+from tests.stages.planted_onsets import fill
 
 REGISTERED = {info.name: info for info in app.registered_commands}
 
@@ -43,6 +44,7 @@ TABLES = {
     "overlaps": (["overlaps", "{ckpts}", "--rank", "1"], "overlaps"),
     "overlaps --history": (["overlaps", "{ckpts}", "--rank", "2", "--history"], "overlaps"),
     "path-dependence": (["path-dependence", "{courses}"], "path_dependence"),
+    "onset": (["onset", "{searched}"], "onsets"),
     "memory-demand": (
         [
             *("memory-demand", "flipflop", "-t", "steps=8", "--history", "1:4", "--trials", "20"),
@@ -81,6 +83,7 @@ READ = {
     "overlaps": ["{ckpts}"],
     "overlaps --history": ["{ckpts}"],
     "path-dependence": ["{courses}"],
+    "onset": ["{searched}", "{searched}/training.parquet"],
     "memory-demand": [],
 }
 
@@ -92,7 +95,15 @@ def places(ensemble, tables, tmp_path_factory) -> dict[str, str]:
     courses = tmp_path_factory.mktemp("courses")
     for name in ("ABA", "AAA"):
         save_course(courses, name.lower(), name, length=4000, every=2000)
-    return {"courses": str(courses), "ckpts": str(ensemble), "tables": str(tables), "exported": str(exported)}
+    searched = fill(tmp_path_factory.mktemp("searched"))
+    (searched / "other.parquet").unlink()
+    return {
+        "searched": str(searched),
+        "courses": str(courses),
+        "ckpts": str(ensemble),
+        "tables": str(tables),
+        "exported": str(exported),
+    }
 
 
 @pytest.fixture

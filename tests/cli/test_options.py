@@ -22,6 +22,7 @@ from rnnkit.cli.main import app
 from rnnkit.numerics.loading_vectors import Layout
 from tests.conftest import QUICK, Outcome, run_cli, table_note, without_seconds
 from tests.stages.planted_courses import save_course
+from tests.stages.planted_onsets import fill, fill_phased
 
 COMMANDS = typer.main.get_command(app).commands
 #: In the contract's suite for every command: where output goes, what is said, help.
@@ -470,6 +471,13 @@ OVERLAPS = "overlaps ckpts --rank 1 -q"
 CUT = f"{OVERLAPS} --truncations out/c.csv --trials 5"
 PLAIN = "overlaps descended -q"
 PREDICTED = f"{PLAIN} --theory"
+
+
+def ends_of_intervals(done: Outcome, _: Path) -> object:
+    return [done.table()[name].to_pylist() for name in ("onset_low", "onset_high")]
+
+
+ONSETS = "onset searched -q"
 PATH = "path-dependence courses/aba.safetensors -q"
 TWIN = "twin low --copies 1 -o out -q"
 TABLED = "twin --overlaps gram.csv --network a --step 0 -o out -q"
@@ -494,6 +502,18 @@ EFFECTS |= {
     ("overlaps", "ood"): Effect(CUT, f"{CUT} --ood", cut, rows),
     ("overlaps", "device"): Effect(f"{OVERLAPS} --device cpu", f"{OVERLAPS} --device cuda:99", code),
     ("overlaps", "threads"): Effect(f"{CUT} --threads 1", f"{CUT} --threads 2", threads, rows),
+    ("onset", "checkpoints"): Effect(ONSETS, f"{ONSETS} searched/learns.safetensors".replace(" searched ", " "), rows),
+    ("onset", "criterion"): Effect(ONSETS, f"{ONSETS} --criterion threshold=.05", rows),
+    ("onset", "metric"): Effect(
+        f"{ONSETS} --criterion threshold=.1", f"{ONSETS} --criterion threshold=.1 --metric accuracy", column("onset")
+    ),
+    ("onset", "level"): Effect(ONSETS, f"{ONSETS} --level .1", column("crossing")),
+    ("onset", "phase"): Effect("onset phased -q", "onset phased -q --phase 2", column("onset")),
+    ("onset", "bootstrap"): Effect(ONSETS, f"{ONSETS} --bootstrap 0", column("onset_low"), column("onset")),
+    ("onset", "training"): Effect(ONSETS, f"{ONSETS} --training searched/other.parquet", column("onset")),
+    ("onset", "seed"): Effect(
+        f"{ONSETS} --bootstrap 5", f"{ONSETS} --bootstrap 5 --seed 2", ends_of_intervals, column("onset")
+    ),
     ("path-dependence", "checkpoints"): Effect(PATH, f"{PATH} courses/aaa.safetensors", rows),
     ("path-dependence", "connection"): Effect(PATH, f"{PATH} --connection out/c.csv", files, rows),
     ("twin", "checkpoints"): Effect(TWIN, f"{TWIN} low/a.safetensors".replace(" low ", " "), files),
@@ -605,6 +625,15 @@ def courses(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def searches(tmp_path_factory) -> Path:
+    """Networks whose search ended and did not; one trained in phases."""
+    root = tmp_path_factory.mktemp("searches")
+    fill(root / "searched")
+    fill_phased(root / "phased")
+    return root
+
+
 def gram() -> str:
     """Overlaps of two networks at two steps, as a text table."""
     lines = ["network,step,left,right,value"]
@@ -625,12 +654,14 @@ def switches() -> dict[str, np.ndarray]:
 
 
 @pytest.fixture
-def desk(ensemble, tables, current, low, descended, courses, tmp_path, monkeypatch) -> Path:
+def desk(ensemble, tables, current, low, descended, courses, searches, tmp_path, monkeypatch) -> Path:
     (tmp_path / "ckpts").symlink_to(ensemble)
     (tmp_path / "current").symlink_to(current)
     (tmp_path / "low").symlink_to(low)
     (tmp_path / "descended").symlink_to(descended)
     (tmp_path / "courses").symlink_to(courses)
+    for name in ("searched", "phased"):
+        (tmp_path / name).symlink_to(searches / name)
     (tmp_path / "gram.csv").write_text(gram())
     for path in tables.iterdir():
         (tmp_path / path.name).symlink_to(path)

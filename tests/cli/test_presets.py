@@ -3,7 +3,9 @@
 import pytest
 
 from rnnkit.checkpoints import load_native
+from rnnkit.random_streams import stream
 from rnnkit.tasks import PRESETS, make_task, task_parameters
+from rnnkit.tasks.chance import chance
 from tests.conftest import run_cli
 
 SMALL = ["--units", 8, "--batch", 4, "--epochs", 1, "--steps-per-epoch", 2, "--validation-trials", 4]
@@ -26,11 +28,34 @@ def test_a_preset_is_described_with_its_own_values():
 
 
 SCHUR = {name: preset for name, preset in PRESETS.items() if name.startswith("schur/")}
+ABRUPT = {name: preset for name, preset in PRESETS.items() if name.startswith("abrupt/")}
 OVERLAPS = {name: preset for name, preset in PRESETS.items() if name.startswith("overlaps/")}
 
 
 def test_every_preset_is_of_a_paper():
-    assert {**SCHUR, **OVERLAPS} == PRESETS
+    assert {**SCHUR, **OVERLAPS, **ABRUPT} == PRESETS
+
+
+@pytest.mark.parametrize("name", ABRUPT)
+def test_networks_of_abrupt_learning_are_leaky_and_connected_by_a_gain(name, tmp_path):
+    small = [word for word in SMALL if word not in ("--units", 8)]
+    assert run_cli("train", name, *small, "--seeds", 0, "-o", tmp_path, "-q").code == 0
+    network = load_native(tmp_path / f"{ABRUPT[name].task}-leaky-n50-s0.safetensors")
+    assert network.architecture.rate == 0.8
+    assert not network.architecture.bias
+    gain = 3 if "flipflop" in name else 1
+    assert network.initial["recurrent.weight"].std() == pytest.approx(gain / 50**0.5, rel=0.05)
+
+
+def test_the_flipflop_of_abrupt_learning_is_the_paper_s():
+    """Pulses of probability .1, targets of 0 before the first; chance is the share of steps behind it."""
+    task = make_task("abrupt/flipflop")
+    trials = task.sample([stream(0, "validation")], 4000)
+    assert abs((trials.inputs != 0).mean() - 0.1) < 0.002
+    waiting = abs(trials.inputs).cumsum(axis=2) == 0
+    assert (trials.targets[waiting] == 0).all()
+    behind = 1 - sum(0.9**t for t in range(1, 51)) / 50
+    assert abs(chance(task, trials).loss[0] - behind) < 0.01
 
 
 @pytest.mark.parametrize("name", OVERLAPS)

@@ -332,3 +332,18 @@ def gram_matrix(count: int, steps: tuple[int, ...] = (0, 20), vectors: tuple[str
         for c, d in vector_pairs(vectors)
     ]
     return build("gram_matrix", rows)
+
+
+def onsets(count: int) -> pa.Table:
+    """Network k ended its search at step 100 (k + 1), 10 early to 20 late; the second is searching, the fourth fell."""
+    rows: list[dict[str, Any]] = []
+    for k, name in enumerate(names(count)):
+        status = "no_end" if k == 1 else "no_plateau" if k == 3 else "ok"
+        at = 100 * (k + 1)
+        row = {"network": name, "criterion": "hinge", "chance": 0.5 + 0.1 * k, "chance_accuracy": 0.1, "status": status}
+        row |= {"relapses": 0, "censored": status == "no_end", "evaluations": 5, "steps_per_epoch": 100}
+        if status == "ok":
+            row |= {"onset": at, "onset_low": at - 10, "onset_high": at + 20, "plateau": 0.6, "search_steps": at}
+        row |= {"search_steps": 500} if status == "no_end" else {"crossing": at + 50}
+        rows.append(row)
+    return build("onsets", rows)

@@ -52,6 +52,7 @@ def everything(count):
         "overlaps": [("overlap_theory", planted.overlap_theory(count))],
         "theory-loss": [("overlap_theory", planted.overlap_theory(count))],
         "gram": [("gram_matrix", planted.gram_matrix(count))],
+        "onset": [("onsets", planted.onsets(count)), ("training", planted.training(count))],
         "twins": [("overlaps", planted.overlaps(count))],
     }
 

@@ -69,6 +69,10 @@ FRAMES = {
             "deviation": [0.5, 0.25, 0.0],
         }
     ),
+    "onsets": pd.DataFrame(
+        {"network": list("abc"), "crossing": [100.0, None, 300.0], "censored": [False, True, False]}
+        | {"status": ["ok", "no_end", "ok"]}
+    ),
     "memory_demand": pd.DataFrame({"task": ["sine", "sine", "copy"], "h_star": [2, 2, 11]}),
 }
 SAID = {
@@ -120,6 +124,7 @@ SAID = {
         "Apart after the same last task, of the distance before it: unseen overlaps 0.5.",
     ],
     "carried_overlaps": ["Unseen overlaps carried along the visible path are off by up to 0.25 of moves of 2."],
+    "onsets": ["Searches of 3 networks (2 ok, 1 no_end): median crossing 300 steps, censored ones included."],
     "memory_demand": ["Memory demand: sine 2 steps; copy 11 steps."],
 }
 
@@ -137,3 +142,8 @@ def test_no_points_are_no_error():
     rows = planted.fixedpoints(2).to_pandas().assign(kind=None)
     assert SENTENCES["fixedpoints"].say(rows) == ["No fixed point was found in 2 networks."]
     assert number(float("nan")) == "none"
+
+
+def test_a_median_over_searches_that_mostly_went_on():
+    rows = pd.DataFrame({"network": list("abc"), "crossing": [100.0, None, None], "status": ["ok", "no_end", "no_end"]})
+    assert SENTENCES["onsets"].say(rows)[0].endswith("fewer than half crossed, censored ones included.")

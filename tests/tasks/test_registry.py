@@ -34,6 +34,10 @@ OTHERS = {
         "loss": "response",
         "timeline": "pulsed",
     },
+    "delayed-addition": {"steps": 20, "fixed_times": True},
+    "evidence-accumulation": {
+        "evidence": 10, "delay": 5, "response": 8, "rate": 0.4, "coherence": 0.4, "levels": 2,
+    },
     "filter": {"gain": 2.0, "decay": 0.5, "steps": 50, "dt": 0.1, "drive": "noise"},
     "damped-filter": {"gain": 2.0, "decay": 0.5, "steps": 50, "dt": 0.1, "drive": "noise", "frequency": 1.0},
     "flipflop-pulse": {
