@@ -20,7 +20,7 @@ from rnnkit.stages.evaluation import require_sound
 from rnnkit.stages.loadings import Loadings, layout_of, loadings, sees_linearly
 from rnnkit.tables import arrow_schema
 
-__all__ = ["Snapshots", "overlaps", "snapshot_of", "snapshots_of", "trained_steps", "weights_of"]
+__all__ = ["Snapshots", "check_history", "overlaps", "snapshot_of", "snapshots_of", "trained_steps", "weights_of"]
 
 #: Bytes of the snapshots, in double precision, that are worked on together.
 _BLOCK_BYTES = 1 << 23
@@ -120,7 +120,7 @@ def overlaps(
         first, *_ = (layout_of(network.name, network.architecture, weights, rank) for rank in wanted)
         layouts.append(first)
     for network, history in zip(networks, histories, strict=False):
-        _check(network, history)  # before anything is written
+        check_history(network, history)  # before anything is written
     if not histories:
         require_sound([replace(network, weights=weights_of(network, initial)[1]) for network in networks])
     for k, (network, layout) in enumerate(zip(networks, layouts, strict=True)):
@@ -140,7 +140,7 @@ def snapshot_of(network: Checkpoint, initial: bool) -> Snapshots:
     return Snapshots(np.array([step]), {name: value[None] for name, value in weights.items()})
 
 
-def _check(network: Checkpoint, history: History) -> None:
+def check_history(network: Checkpoint, history: History) -> None:
     """Raise InputError unless the snapshots are of such a network."""
     shapes = network.architecture.shapes()
     for name in history.names:
@@ -158,7 +158,7 @@ def snapshots_of(network: Checkpoint, history: History) -> Iterator[Snapshots]:
     InputError
         When the snapshots are not of such a network.
     """
-    _check(network, history)
+    check_history(network, history)
     still = {name: value for name, value in network.weights.items() if name not in history.names}
     if set(CAYLEY_TENSORS) <= set(history.names):
         still.pop("recurrent.weight", None)
