@@ -155,9 +155,7 @@ class Searches:
                     *(networks, system, constant, task, self.count(method), self.seed, self.device),
                     states_only=method == "descent",
                 )
-                found = find_points(
-                    system, drawn.states, drawn.kind, middle, method, self.device, told, self.descent
-                )
+                found = find_points(system, drawn.states, drawn.kind, middle, method, self.device, told, self.descent)
                 yield _System(place, constant, method, system, found)
 
     def _tables(self, member: Member, points: list[Row], covered: list[Row]) -> Tables:

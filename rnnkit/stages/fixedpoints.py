@@ -25,8 +25,8 @@ __all__ = ["ASSUMPTIONS", "METHOD_NAMES", "fixedpoints"]
 
 #: What `method` may be; `newton` is what `lm` was called before.
 METHOD_NAMES = (*METHODS, "both", "newton")
-#: States of a batch of networks, (networks, starts, gates * units): 64 MB; and of snapshots, whose rows wait together.
-_ELEMENTS, _SNAPSHOT_ELEMENTS = 2**23, 2**21
+#: States of a batch of networks, (networks, starts, gates * units): 64 MB; and of snapshots, 16 MB and so many.
+_ELEMENTS, _SNAPSHOT_ELEMENTS, _SNAPSHOTS = 2**23, 2**21, 64
 
 _CPU = torch.device("cpu")
 
@@ -153,7 +153,7 @@ def _along(
     wanted = [_chosen(len(history.steps), every) for history in histories]
     told = _counter(report, how.each * sum(map(len, wanted)))
     for network, history, task, places in zip(networks, histories, tasks, wanted, strict=True):
-        most = _together(network, how, _SNAPSHOT_ELEMENTS)
+        most = min(_SNAPSHOTS, _together(network, how, _SNAPSHOT_ELEMENTS))
         waiting: list[Member] = []
         for member in _members(network, history, places):
             waiting.append(member)
