@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -142,7 +142,8 @@ def run(
     beside = [history_beside(path) for path in loaded.paths] if history else []
     read = [*loaded.paths, *beside]
     check_apart({"--out": out, "--coverage": coverage}, {f"input {path}": path for path in read})
-    settings = {"input": constants, "starts": starts, "slow": slow, "method": method, "seed": seed}
+    histories = [open_history(path) for path in beside]
+    settings: dict[str, Any] = {"input": constants, "starts": starts, "slow": slow, "method": method, "seed": seed}
     if method in ("descent", "both"):
         settings |= {"descent_rate": how.rate, "descent_steps": how.steps}
     settings |= {"directions": directions, "history": history, "every": every}
@@ -158,7 +159,7 @@ def run(
             method=method,
             descent=how,
             directions=directions,
-            histories=[open_history(path) for path in beside],
+            histories=histories,
             every=1 if every is None else every,
             seed=seed,
             device=where,

@@ -91,10 +91,10 @@ def _counted(part: pd.DataFrame) -> str:
 
 
 def _count(axes: Axes, part: pd.DataFrame, steps: NDArray[np.int64]) -> None:
-    found = part.groupby(["look", "step"]).size()
     for look, (marker, shade) in _COUNTED.items():
-        if look in found.index.get_level_values(0):
-            values = found[look].reindex(steps, fill_value=0)
+        own = part[part["look"] == look]
+        if len(own):
+            values = own.groupby("step").size().reindex(steps, fill_value=0)
             axes.plot(steps, values, "-", marker=marker, markersize=3, color=shade, gid=look)
     axes.set_ylim(bottom=0)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))

@@ -82,8 +82,8 @@ def fixedpoints(
     Yields
     ------
     points, coverage : pyarrow.Table
-        Of schemas `fixedpoints` and `fixedpoint_coverage`, a pair for each network or snapshot. One with weights that
-        are not finite, or without a point, has one row that says so.
+        Of schemas `fixedpoints` and `fixedpoint_coverage`, a pair for each network or batch of its snapshots. A
+        network or snapshot with weights that are not finite, or without a point, has one row that says so.
 
     Raises
     ------
@@ -158,10 +158,16 @@ def _along(
         for member in _members(network, history, places):
             waiting.append(member)
             if len(waiting) == most:
-                yield from how.run(waiting, task, told)
+                yield _joined(how.run(waiting, task, told))
                 waiting = []
         if waiting:
-            yield from how.run(waiting, task, told)
+            yield _joined(how.run(waiting, task, told))
+
+
+def _joined(parts: Iterator[tuple[pa.Table, pa.Table]]) -> tuple[pa.Table, pa.Table]:
+    """Return the tables of a batch as one: a table file then has a part for each batch, not for each snapshot."""
+    points, covered = zip(*parts, strict=True)
+    return pa.concat_tables(points).combine_chunks(), pa.concat_tables(covered).combine_chunks()
 
 
 def _chosen(count: int, every: int) -> list[int]:

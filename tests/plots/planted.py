@@ -92,7 +92,7 @@ def fixedpoints(count: int, units: int = 4) -> pa.Table:
         for name in names(count)
         for k, (kind, stable, state) in enumerate(points)
     ]
-    return build("fixedpoints", rows)
+    return build("fixedpoints", rows).drop_columns(["step", "method", "converged", "solver_speed"])
 
 
 def landscape(count: int, descent: bool = True) -> pa.Table:
