@@ -75,18 +75,14 @@ class History:
                 found = {name: _rows(handle, self.places[name], first, count) for name in names or self.names}
                 yield self.steps[first : first + count], found
 
-    def at(self, place: int, names: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
-        """Return the tensors of one snapshot, by its place among them.
-
-        Parameters
-        ----------
-        place : int
-            From 0.
-        names : sequence of str, optional
-            All tensors by default.
-        """
+    def read(self, first: int, count: int, names: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
+        """Return tensors (count, ...) of some snapshots, by their place from 0; all tensors by default."""
         with self.path.open("rb") as handle:
-            return {name: _rows(handle, self.places[name], place, 1)[0] for name in names or self.names}
+            return {name: _rows(handle, self.places[name], first, count) for name in names or self.names}
+
+    def at(self, place: int, names: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
+        """Return the tensors of one snapshot, by its place from 0; all tensors by default."""
+        return {name: held[0] for name, held in self.read(place, 1, names).items()}
 
 
 def history_beside(path: Path) -> Path:

@@ -29,6 +29,12 @@ SMALLER: dict[str, tuple[str, ...]] = {
     "fixedpoints": ("--starts", "6", "--threads", "1"),
     "schur-ablate": ("--trials", "3", "--threads", "1"),
     "feature-learning": ("--trials", "1", "--threads", "1"),
+    "freeze-in": (
+        *("--units", "20", "--cues", "2", "--epochs", "2", "--free-steps", "20", "--seeds", "0:2", "--threads", "1"),
+    ),
+    "ramping": ("--trials", "4", "--threads", "1"),
+    "decode": ("--fit-trials", "60", "--test-trials", "9", "--threads", "1"),
+    "spectrum": ("--trials", "2", "--threads", "1"),
     "memory-demand": (
         *("--trials", "24", "--steps", "2", "--hidden", "4", "--batch", "8", "--bootstrap", "9"),
         *("--threads", "1"),

@@ -20,6 +20,7 @@ import pytest
 from rnnkit.architectures import FAMILIES
 from rnnkit.metrics import METRICS
 from rnnkit.schemas import SCHEMAS
+from rnnkit.stages.onset import METRICS as ONSET_METRICS
 from rnnkit.tasks import PRESETS, describe, task_class, task_names
 from tests.shell_blocks import lines
 
@@ -234,9 +235,11 @@ def _check_rnnkit(words: list[str]) -> None:
         assert task in {*task_names(), *PRESETS}
         known = {parameter.name for parameter in describe(task_class(task))}
         assert {text.partition("=")[0] for text in values.get("parameters") or []} <= known
-    # A figure's metrics are those of its table.
-    if words[0] != "plot" and isinstance(values.get("metric"), str):
+    # A figure's metrics are those of its table, an onset's a column of the training table.
+    if words[0] not in ("plot", "onset") and isinstance(values.get("metric"), str):
         assert set(values["metric"].split(",")) <= set(METRICS)
+    if words[0] == "onset":
+        assert values.get("metric", "val_loss") in ONSET_METRICS
     if isinstance(values.get("model"), str):
         assert values["model"] in FAMILIES
 
@@ -248,8 +251,8 @@ def test_shell_lines_are_real(page: str, line: str) -> None:
             _check_rnnkit(words)
         elif program == "make":
             folder = ROOT / (words[words.index("-C") + 1] if "-C" in words else "")
-            rules = (folder / "Makefile").read_text(encoding="utf-8")
-            targets = re.findall(r"^([a-z0-9-]+):", rules, flags=re.MULTILINE)
+            known = subprocess.run(["make", "-C", folder, "-npq"], capture_output=True, text=True, check=False).stdout
+            targets = re.findall(r"^([a-z0-9-]+):", known, flags=re.MULTILINE)
             asked = [word for word in words if word not in ("-C", str(folder.relative_to(ROOT)), "-j2")]
             assert {word for word in asked if "=" not in word} <= set(targets)
         else:

@@ -14,6 +14,7 @@ import pytest
 import torch
 from scipy.io import savemat
 
+from rnnkit.schemas import get_schema
 from tests.conftest import run_cli
 from tests.shell_blocks import blocks, lines, pipeline, run_line, smaller
 
@@ -51,6 +52,7 @@ NEEDS: dict[str, tuple[str, ...]] = {
     "plot.md": ("ckpts", "grid"),
     "report.md": ("demo",),
     "own-network.md": ("net.npz", "inputs.npz"),
+    "weight-updates.md": ("onsets.csv",),
     "rollout.md": ("ckpts",),
     "running.md": ("ckpts",),
     "shell.md": ("ckpts", "dist.parquet"),
@@ -172,6 +174,16 @@ def _from_grid(*words: str) -> Callable[[str], None]:
     return make
 
 
+def _onsets(name: str) -> None:
+    """The ends of search phases, at the first step, of the networks that the page trains."""
+    columns = [column.name for column in get_schema("onsets").columns]
+    held = {"onset": 1, "onset_low": 0, "crossing": 1, "censored": "false", "status": "ok", "criterion": "hinge"}
+    held |= {"relapses": 0, "evaluations": 9, "steps_per_epoch": 2, "chance": 1, "search_steps": 1}
+    rows = [held | {"network": f"flipflop-vanilla-n40-s{seed}"} for seed in range(4)]
+    lines = [",".join(str(row.get(column, "")) for column in columns) for row in rows]
+    Path(name).write_text("\n".join([",".join(columns), *lines, ""]))
+
+
 #: How each thing is made, in the current folder.
 SHELF: dict[str, Callable[[str], None]] = {
     "ckpts": lambda _: _networks(),
@@ -197,6 +209,7 @@ SHELF: dict[str, Callable[[str], None]] = {
     "arrays.npz": _arrays,
     "net.npz": _arrays,
     "net.mat": _matlab,
+    "onsets.csv": _onsets,
     "inputs.npz": lambda name: np.savez(name, np.random.default_rng(4).normal(size=(4, 9, 3))),
 }
 

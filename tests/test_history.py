@@ -38,10 +38,28 @@ def test_blocks_are_parts_of_the_whole(file, most):
         assert np.array_equal(read, value)
 
 
+def test_snapshots_by_their_place(file):
+    _, tensors = load_history(file)
+    found = open_history(file).read(2, 3, ["readout.bias"])
+    assert list(found) == ["readout.bias"]
+    assert np.array_equal(found["readout.bias"], tensors["readout.bias"][2:5])
+    assert set(open_history(file).read(6, 1)) == set(tensors)
+
+
 def test_some_tensors_alone(file):
     ((steps, held),) = open_history(file).blocks(10, ["readout.bias"])
     assert len(steps) == 7
     assert set(held) == {"readout.bias"}
+
+
+def test_one_snapshot_alone(file):
+    _, tensors = load_history(file)
+    history = open_history(file)
+    for place in (0, 4, 6):
+        found = history.at(place)
+        assert set(found) == set(tensors)
+        assert all(np.array_equal(found[name], tensors[name][place]) for name in found)
+    assert set(history.at(0, ["readout.bias"])) == {"readout.bias"}
 
 
 def test_where_snapshots_stand(tmp_path):

@@ -29,6 +29,11 @@ CONTRACT = {
         "index_sum starts seen_once seen_twice missing_mass missing_mass_bound chao1",
     ),
     "overlaps": (("network", "step", "left", "right"), "value visible share_of_norm"),
+    "latent": (
+        ("network", "step"),
+        "fixed_points stable roots flatness flatness_range min_abs_velocity status",
+    ),
+    "latent_flow": (("network", "step", "kappa"), "velocity slope"),
     "feature_learning": (
         ("network",),
         "weight_change_norm weight_change_norm_relative kernel_alignment representation_alignment status",

@@ -23,6 +23,7 @@ from rnnkit.tables import (
     open_writer,
     read,
     read_any,
+    read_parts,
     read_rows,
     table_metadata,
 )
@@ -261,6 +262,44 @@ def test_an_abandoned_stream_is_no_table(pairs):
 def test_group_columns_may_not_be_columns():
     with pytest.raises(InputError, match="'status': is a column of every comparisons table already"):
         build("comparisons", [PAIR], ["status"])
+
+
+@pytest.mark.parametrize("form", ["parquet", "csv", "jsonl"])
+def test_parts_are_the_whole_with_some_columns(tmp_path, form):
+    table = build("comparisons", [{**PAIR, "b": f"n{k}", "distance": np.nan if k == 3 else k} for k in range(10)])
+    path = write(tmp_path / f"t.{form}", table, "comparisons")
+    parts = list(read_parts(path, "comparisons", ["b", "distance"], rows=4))
+    assert [part.num_rows for part in parts] == ([4, 4, 2] if form == "parquet" else [10])
+    assert pa.concat_tables(parts).to_pylist() == read(path, "comparisons").select(["b", "distance"]).to_pylist()
+    stream = io.BytesIO(write(tmp_path / "s.parquet", table, "comparisons").read_bytes())
+    assert [part.column_names for part in read_parts(stream, "comparisons", ["b"])] == [["b"]]
+
+
+def test_parts_are_checked_as_the_whole(sound, tmp_path):
+    with pytest.raises(FileError, match="no such file"):
+        next(read_parts(tmp_path / "t.parquet", "training", ["loss"]))
+    with pytest.raises(InputError, match="holds a 'comparisons' table, expected training"):
+        next(read_parts(sound["parquet"], "training", ["loss"]))
+    elsewhere = pq.read_table(sound["parquet"]).replace_schema_metadata()
+    for change, message in (
+        (elsewhere.drop_columns(["distance"]), "column 'distance' is missing"),
+        (elsewhere.set_column(0, "a", [[None] * 5]), "column 'a' has no value in row 0"),
+        (elsewhere.set_column(0, "a", [[3] * 5]), "column 'a' is int64, expected string"),
+    ):
+        pq.write_table(change, tmp_path / "t.parquet")
+        with pytest.raises(InputError, match=message):
+            list(read_parts(tmp_path / "t.parquet", "comparisons", ["a"]))
+    whole, wrong = sound["parquet"].read_bytes(), 0
+    expected = read(sound["parquet"], "comparisons").select(["distance"])
+    for place in range(4, len(whole), 25):
+        damaged = bytearray(whole)
+        damaged[place] ^= 16
+        (tmp_path / "t.parquet").write_bytes(damaged)
+        with contextlib.suppress(RnnkitError):
+            wrong += not pa.concat_tables(read_parts(tmp_path / "t.parquet", "comparisons", ["distance"])).equals(
+                expected
+            )
+    assert wrong == 0
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,22 @@ AGREES = 0.05
 ROUNDING = 1e-10
 
 
-def outcome(figure: str, task: str, claim: str, statistic: str, values: str, found: Values, verdict: str) -> Outcome:
-    """Return a row of the claims' table, networks being the samples; `figure` names its target: `Fig. 3`."""
+def outcome(
+    figure: str,
+    task: str,
+    claim: str,
+    statistic: str,
+    values: str,
+    found: Values,
+    verdict: str,
+    networks: int | None = None,
+) -> Outcome:
+    """Return a row of the claims' table; `figure` names its target too: `Fig. 3`, or `Floor`.
+
+    Networks are the samples: as many as `found` holds, if nothing else is said.
+    """
     target = figure.lower().replace(". ", "")
+    count = int(np.isfinite(found).sum()) if networks is None else networks
     return Outcome(
         "Ger & Barak",
         figure,
@@ -25,7 +38,7 @@ def outcome(figure: str, task: str, claim: str, statistic: str, values: str, fou
         statistic,
         values,
         *interval_of(found),
-        str(int(np.isfinite(found).sum())),
+        str(count),
         verdict,
         f"make -C pipelines/overlaps {target}",
     )

@@ -56,8 +56,10 @@ def structure(overlaps: Path, gram: Path) -> Structure:
     if not held.index.equals(matrices.index):
         raise InputError(str(gram), "holds other networks than the overlaps", "write both from the same ones")
     count, names = len(held), list(held.columns)
-    if count < len(names):
-        raise InputError(str(overlaps), f"holds {count} networks", f"{len(names)} or more are needed")
+    if np.linalg.matrix_rank(held.to_numpy()) < len(names):
+        raise InputError(
+            str(overlaps), f"holds {count} networks that do not tell {len(names)} overlaps apart", "give more of them"
+        )
     entries = matrices[[(*row, *by) for row in names for by in names]].to_numpy()
     found, *_ = np.linalg.lstsq(held.to_numpy(), entries, rcond=None)
     residual = float(np.abs(held.to_numpy() @ found - entries).max())
@@ -71,7 +73,8 @@ def outcomes(linear: Structure, tanh: Structure) -> Iterator[Outcome]:
 
     def row(claim: str, statistic: str, value: float, good: bool, of: Structure, task: str) -> Outcome:
         found = np.array([value])
-        return outcome("Fig. 11", task, claim, statistic, f"{of.networks} networks", found, HOLDS if good else FAILS)
+        verdict = HOLDS if good else FAILS
+        return outcome("Fig. 11", task, claim, statistic, f"{value:.3g}", found, verdict, networks=of.networks)
 
     worst = max(linear.residual, tanh.residual)
     yield row("entries are sums of overlaps", "largest residual", worst, worst < ROUNDING, linear, "linear, tanh")

@@ -16,14 +16,11 @@ from typing import Any
 
 import numpy as np
 from claim_tables import Outcome, ending, publish
-from seed_verdicts import Values, interval_of, shown, verdict_of_no_change, verdict_of_sign
+from figure_claims import SMALL, outcome
+from seed_verdicts import Values, shown, verdict_of_no_change, verdict_of_sign
 
 from rnnkit.errors import InputError
 from rnnkit.tables import read
-
-PAPER = "Ger & Barak"
-#: A share of the way to another task that counts as none.
-SMALL = 0.01
 
 Rows = list[Mapping[str, Any]]
 
@@ -52,13 +49,9 @@ def unsettled(rows: Rows, measure: str) -> str:
     return f": {len(bad)} of {len(named)} networks not converged" if bad else ""
 
 
-def outcome(figure: int, claim: str, statistic: str, values: str, found: Values, verdict: str) -> Outcome:
-    """Return one row of the claims' table."""
-    command = f"make -C pipelines/overlaps fig{figure}"
-    count = str(int(np.isfinite(found).sum()))
-    return Outcome(
-        PAPER, f"Fig. {figure}", "filter", claim, statistic, values, *interval_of(found), count, verdict, command
-    )
+def row(figure: int, claim: str, statistic: str, values: str, found: Values, verdict: str) -> Outcome:
+    """Return a row of the claims' table."""
+    return outcome(f"Fig. {figure}", "filter", claim, statistic, values, found, verdict)
 
 
 def memory_claims(rows: Rows, figure: int, rule: str) -> Iterator[Outcome]:
@@ -67,10 +60,10 @@ def memory_claims(rows: Rows, figure: int, rule: str) -> Iterator[Outcome]:
     each = ", ".join(f"{kind}: {shown(values)}" for kind, values in beyond.items())
     back = beyond["functional"]
     claim, statistic = f"A-B-A, {rule}: the function of A returns", "|A2 - AAA| / |B - A1|, functional"
-    yield outcome(figure, claim, statistic, each, back, verdict_of_no_change(back, SMALL) + note)
+    yield row(figure, claim, statistic, each, back, verdict_of_no_change(back, SMALL) + note)
     more = beyond["unseen"] - back
     claim, statistic = f"A-B-A, {rule}: unseen overlaps keep a memory of B", "the same, unseen less functional"
-    yield outcome(figure, claim, statistic, each, more, verdict_of_sign(more) + note)
+    yield row(figure, claim, statistic, each, more, verdict_of_sign(more) + note)
 
 
 def divergence_claims(rows: Rows) -> Iterator[Outcome]:
@@ -81,13 +74,13 @@ def divergence_claims(rows: Rows) -> Iterator[Outcome]:
     least = np.minimum(first["visible"], first["unseen"]) - SMALL
     values = ", ".join(f"{kind}: {shown(values)}" for kind, values in first.items())
     claim, statistic = "A, B: seen and unseen overlaps differ", f"the smaller distance less {SMALL}"
-    yield outcome(9, claim, statistic, values, least, verdict_of_sign(least) + note)
+    yield row(9, claim, statistic, values, least, verdict_of_sign(least) + note)
     seen = apart["visible"]
     claim, statistic = "A-C, B-C: seen overlaps come to the same values", "distance at the end / after phase 1, visible"
-    yield outcome(9, claim, statistic, each, seen, verdict_of_no_change(seen, SMALL) + note)
+    yield row(9, claim, statistic, each, seen, verdict_of_no_change(seen, SMALL) + note)
     more = apart["unseen"] - seen
     claim, statistic = "A-C, B-C: unseen overlaps stay apart", "the same, unseen less visible"
-    yield outcome(9, claim, statistic, each, more, verdict_of_sign(more) + note)
+    yield row(9, claim, statistic, each, more, verdict_of_sign(more) + note)
 
 
 def ends(path: Path) -> dict[str, dict[tuple[str, str], tuple[float, bool]]]:
@@ -123,7 +116,7 @@ def single_claims(rows: Rows, history: Path, figure: int) -> Iterator[Outcome]:
     more = unseen - seen_ones
     values = f"unseen: {shown(unseen)}, seen: {shown(seen_ones)}"
     claim = f"of ten overlaps, those furthest apart in {pair} are unseen"
-    yield outcome(
+    yield row(
         figure,
         claim,
         "largest unseen less largest seen",

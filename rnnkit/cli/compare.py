@@ -23,7 +23,7 @@ from rnnkit.cli.options import (
     parse_parameters,
     split_names,
 )
-from rnnkit.cli.output import check_apart, check_output, write_table
+from rnnkit.cli.output import check_apart, check_aside, check_output, write_table
 from rnnkit.cli.scale import (
     Activity,
     Cache,
@@ -184,13 +184,13 @@ def run(
             raise unknown_name("--metric", name, METRICS, "metric")
     size = parse_bytes(memory)
     grid = parse_counts("--grid-components", grid_components), parse_counts("--grid-delays", grid_delays)
-    aside = check_output(sensitivity, None)
+    aside = check_aside(sensitivity, "--sensitivity")
     read = {"--inputs": inputs, **{f"--activity {path}": path for path in activity or []}}
     check_apart({"--out": out, "--sensitivity": sensitivity}, read)
     if sensitivity is None and any(grid):
         raise InputError("--grid-components, --grid-delays", "are of --sensitivity", "add --sensitivity FILE")
-    if sensitivity is not None and ("dsa" not in metrics or aside[0] is None):
-        raise InputError("--sensitivity", "is of dsa and goes to a file", "add dsa to --metric, and name a file")
+    if sensitivity is not None and "dsa" not in metrics:
+        raise InputError("--sensitivity", "is of dsa", "add dsa to --metric")
     if not checkpoints and not activity:
         raise InputError("CKPT", "is missing", "give checkpoints, or recordings with --activity")
     if cache is not None:

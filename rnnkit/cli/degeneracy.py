@@ -10,7 +10,7 @@ import typer
 
 from rnnkit.cli.command import provenance
 from rnnkit.cli.options import Format, Out, Seed, named, split_names
-from rnnkit.cli.output import check_apart, check_output, write_table
+from rnnkit.cli.output import check_apart, check_aside, check_output, write_table
 from rnnkit.cli.talk import talk
 from rnnkit.errors import InputError
 
@@ -153,6 +153,4 @@ def _embedding_target(embed: Path, comparisons: Path | None) -> tuple[Path | Non
     """Return the file and format of --embed, or raise InputError where it cannot be written."""
     if comparisons is None:
         raise InputError("--embed", "needs distances", "add --comparisons")
-    if str(embed) == "-":
-        raise InputError("--embed", "is standard output, where the other table goes", "name a file")
-    return check_output(embed, None, "--embed")
+    return check_aside(embed, "--embed")

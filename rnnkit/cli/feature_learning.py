@@ -22,10 +22,10 @@ from rnnkit.cli.options import (
     parse_parameters,
     split_names,
 )
-from rnnkit.cli.output import check_apart, check_output, write_table
+from rnnkit.cli.output import check_apart, check_aside, check_output, write_table
 from rnnkit.cli.scale import parse_bytes
 from rnnkit.cli.talk import progress, talk
-from rnnkit.errors import InputError, unknown_name
+from rnnkit.errors import unknown_name
 
 NAME = "feature-learning"
 EXAMPLE = "rnnkit feature-learning ckpts -o features.parquet"
@@ -68,9 +68,7 @@ def run(
     form: Format = None,
 ) -> int:
     """Measure how much networks learnt features: weights, tangent kernel and representation, after and before."""
-    target, aside = check_output(out, form), check_output(eigenvalues, None, "--eigenvalues")
-    if eigenvalues is not None and aside[0] is None:
-        raise InputError("--eigenvalues", "goes to a file", "name a file")
+    target, aside = check_output(out, form), check_aside(eigenvalues, "--eigenvalues")
     outputs = {"--out": out, "--eigenvalues": eigenvalues}
     check_apart(outputs, {})
     chosen, keys, size = parse_parameters(parameters), split_names("--by", by), parse_bytes(memory)

@@ -22,7 +22,7 @@ from rnnkit.cli.options import (
     Threads,
     parse_parameters,
 )
-from rnnkit.cli.output import check_apart, check_output, write_table
+from rnnkit.cli.output import check_apart, check_aside, check_output, write_table
 from rnnkit.cli.talk import progress, talk
 from rnnkit.errors import InputError
 
@@ -118,7 +118,7 @@ def run(
     """
     target = check_output(out, form)
     check_apart({"--out": out, "--coverage": coverage}, {})
-    place = None if coverage is None else _coverage_target(coverage)
+    place = None if coverage is None else check_aside(coverage, "--coverage")
     _check_together(slow, method, descent_rate, descent_steps, history, every)
     constants, chosen = _constants(inputs), parse_parameters(parameters)
     import pyarrow as pa
@@ -227,10 +227,3 @@ def _constants(texts: list[str] | None) -> list[tuple[float, ...]] | None:
             raise InputError("--input", f"'{text}' is given twice", "give each input once")
         found.append(numbers)
     return found
-
-
-def _coverage_target(coverage: Path) -> tuple[Path | None, str]:
-    """Return the file and format of --coverage, or raise InputError where it cannot be written."""
-    if str(coverage) == "-":
-        raise InputError("--coverage", "is standard output, where the other table goes", "name a file")
-    return check_output(coverage, None, "--coverage")

@@ -101,4 +101,4 @@ def write_networks(
         save_native(replace(network, provenance={**ran.to_json(), **network.provenance}), target)
         if said := told(network):
             talk.say(said)
-    talk.say(f"{len(made)} network{'s' * (len(made) != 1)} in {folder}")
+    talk.say(f"{len(made)} network{'s' * (len(made) != 1)} written to {folder}")

@@ -15,25 +15,31 @@ import typer
 from rnnkit._version import __version__
 from rnnkit.cli import (
     compare,
+    decode,
     degeneracy,
     export,
     feature_learning,
     fixedpoints,
+    freeze_in,
     import_,
     info,
+    latent,
     memory_demand,
     onset,
     overlaps,
     path_dependence,
     plot,
+    ramping,
     report,
     rollout,
     sample,
     sample_gram,
     schur_ablate,
+    spectrum,
     tasks,
     train,
     twin,
+    weight_updates,
 )
 from rnnkit.cli.command import ReaderGoneError, register
 from rnnkit.cli.talk import talk
@@ -58,7 +64,8 @@ app = typer.Typer(
 for module in (
     *(train, tasks, sample, info, import_, export, rollout, compare, degeneracy),
     *(fixedpoints, schur_ablate, feature_learning, overlaps, path_dependence, twin, sample_gram, memory_demand),
-    *(onset,),
+    *(onset, weight_updates, latent, freeze_in),
+    *(ramping, decode, spectrum),
     *(plot, report),
 ):
     register(app, module.run, module.NAME, module.EXAMPLE)
@@ -106,6 +113,7 @@ def _usage(error: Any) -> str:
     is_option = parameter.param_type_name == "option"
     where = parameter.opts[0] if is_option else str(parameter.metavar or parameter.name)
     what = error.message or f"is missing; this {'option' if is_option else 'argument'} must be given"
+    what = what.replace("Input should be", "has to be")
     return f"{where}: {what.rstrip('.')} (see {_command()} --help)"
 
 
@@ -135,6 +143,13 @@ def _drop_stdout() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _interrupted() -> NoReturn:
+    """Say that the command was cut off, and end."""
+    hint = " (the same command with --resume goes on)" if talk.resumable else ""
+    sys.stderr.write(f"{_command()}: interrupted{hint}\n")
+    raise SystemExit(_INTERRUPTED) from None
+
+
 def main() -> NoReturn:
     """Run the command line; always ends in SystemExit."""
     if threading.current_thread() is threading.main_thread():
@@ -153,9 +168,7 @@ def main() -> NoReturn:
             raise SystemExit(2) from None
         _fail(_usage(error), 2)
     except (KeyboardInterrupt, typer.Abort):
-        hint = " (the same command with --resume goes on)" if talk.resumable else ""
-        sys.stderr.write(f"{_command()}: interrupted{hint}\n")
-        raise SystemExit(_INTERRUPTED) from None
+        _interrupted()
     except (BrokenPipeError, ReaderGoneError):
         _drop_stdout()
         raise SystemExit(0) from None
@@ -166,5 +179,7 @@ def main() -> NoReturn:
         _drop_stdout()
         _fail(f"{where}: {error.strerror or error} (check that there is space, and the right to read or write)", 2)
     except Exception as error:  # noqa: BLE001 - a mistake of ours; whoever wants the traceback asks for it
+        if talk.interrupted:  # what a library made of Ctrl-C
+            _interrupted()
         _fail(f"internal error: {type(error).__name__}: {error} (see the traceback with --debug, and report it)", 2)
     raise SystemExit(code if isinstance(code, int) else 0)

@@ -76,6 +76,11 @@ MANUAL: dict[str, Files] = {
         "a table 'path_dependence': a row for each network or pair and kind of overlaps; 'carried_overlaps' with "
         "--connection",
     ),
+    "weight-updates": Files(
+        f"{_CHECKPOINTS}, and their snapshots; onsets from a table with --onsets",
+        "a table 'weight_updates': a row for each network and snapshot; 'weight_correlation' with --correlation, "
+        "'weight_events' with --sides",
+    ),
     "twin": Files(
         f"{_CHECKPOINTS}; or overlaps from a table with --overlaps", "a folder with a checkpoint for each twin", ""
     ),
@@ -85,6 +90,28 @@ MANUAL: dict[str, Files] = {
         f"{_CHECKPOINTS}, with training.parquet beside them, or a table with --training; their snapshots where there "
         "are any",
         "a table 'onsets': a row for each network",
+    ),
+    "freeze-in": Files(
+        "nothing",
+        "a table 'freeze_in': a row for each network, probe and cue; the networks with --save",
+        "done, but some settled states are not proven to be fixed points",
+    ),
+    "ramping": Files(
+        f"{_CHECKPOINTS}; their snapshots with --history",
+        "a table 'ramping': a row for each network, step of training and unit; 'ramping_summary' with --summary",
+    ),
+    "decode": Files(
+        f"{_CHECKPOINTS}; their snapshots with --history",
+        "a table 'decoding': a row for each network, step of training, step of a trial, group of units and target",
+    ),
+    "spectrum": Files(
+        f"{_CHECKPOINTS}; their snapshots with --history",
+        "a table 'spectra': a row for each network, step of training, group of units and frequency; "
+        "'spectra_summary' with --summary",
+    ),
+    "latent": Files(
+        f"{_CHECKPOINTS}. Networks of rank one; their snapshots with --history; ends of the search with --onsets",
+        "a table 'latent': a row for each network and step; 'latent_flow' with --flow",
     ),
     "plot": Files("tables", "a picture: .png, .svg or .pdf", "drawn, but for what standard error names"),
     "report": Files(
@@ -96,10 +123,12 @@ MANUAL: dict[str, Files] = {
 
 #: The groups of `rnnkit --help`, in its order.
 PANELS: dict[str, tuple[str, ...]] = {
-    "Networks": ("train", "import", "export", "info", "twin", "sample-gram"),
+    "Networks": ("train", "import", "export", "info", "twin", "sample-gram", "freeze-in"),
     "Tasks": ("tasks", "sample", "memory-demand"),
     "Run and compare": ("rollout", "compare", "degeneracy"),
-    "Take apart": ("fixedpoints", "schur-ablate", "feature-learning", "overlaps", "path-dependence", "onset"),
+    "Activity": ("ramping", "decode", "spectrum"),
+    "Take apart": ("fixedpoints", "schur-ablate", "feature-learning", "overlaps"),
+    "Along training": ("path-dependence", "onset", "weight-updates", "latent"),
 }
 
 

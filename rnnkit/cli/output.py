@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rnnkit.provenance import Provenance
 
-__all__ = ["SHOWN", "check_apart", "check_output", "show", "write_table"]
+__all__ = ["SHOWN", "check_apart", "check_aside", "check_output", "show", "write_table"]
 
 _FORMATS = ("parquet", "csv", "jsonl")
 #: Rows of a table that are shown.
@@ -55,6 +55,19 @@ def check_output(out: Path | None, form: str | None, option: str = "--out") -> t
 
     check_target(out)
     return out, form or ending
+
+
+def check_aside(path: Path | None, option: str) -> tuple[Path | None, str]:
+    """Return file and format of a table beside the main one, no file where it is not asked for.
+
+    Raises
+    ------
+    InputError
+        For standard output, where the main table may go, and as :func:`check_output`.
+    """
+    if path is not None and str(path) == "-":
+        raise InputError(option, "goes to a file", "name a file")
+    return check_output(path, None, option)
 
 
 def check_apart(outputs: Mapping[str, Path | None], inputs: Mapping[str, Path | None]) -> None:

@@ -27,7 +27,7 @@ from rnnkit.cli.options import (
     parse_parameters,
     split_names,
 )
-from rnnkit.cli.output import check_apart, check_output, write_table
+from rnnkit.cli.output import check_apart, check_aside, check_output, write_table
 from rnnkit.cli.scale import parse_counts
 from rnnkit.cli.talk import Bar, progress
 from rnnkit.errors import InputError
@@ -165,14 +165,7 @@ _SCHEMAS = {"truncations": "truncations", "conserved": "conserved", "gram": "gra
 
 def _aside(**paths: Path | None) -> dict[str, tuple[Path | None, str]]:
     """Return files and formats of the tables that go to a file beside the main one."""
-    found = {}
-    for name, path in paths.items():
-        if path is None:
-            continue
-        found[name] = check_output(path, None, f"--{name}")
-        if found[name][0] is None:
-            raise InputError(f"--{name}", "goes to a file", "name a file")
-    return found
+    return {name: check_aside(path, f"--{name}") for name, path in paths.items() if path is not None}
 
 
 def _counted(parts: Iterable[pa.Table], snapshots: int, bar: Bar) -> Iterator[pa.Table]:

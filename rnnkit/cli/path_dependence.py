@@ -9,9 +9,9 @@ import typer
 
 from rnnkit.cli.command import provenance
 from rnnkit.cli.options import Checkpoints, Format, Out
-from rnnkit.cli.output import check_apart, check_output, write_table
+from rnnkit.cli.output import check_apart, check_aside, check_output, write_table
 from rnnkit.cli.talk import progress, talk
-from rnnkit.errors import FileError, InputError
+from rnnkit.errors import FileError
 
 NAME = "path-dependence"
 EXAMPLE = "rnnkit path-dependence aba aaa -o memory.parquet"
@@ -37,9 +37,7 @@ def run(
     matched by their weights before training, seed and settings. Needs the snapshots of train --snapshots K or
     --snapshot-steps K.
     """
-    target, aside = check_output(out, form), check_output(connection, None, "--connection")
-    if connection is not None and aside[0] is None:
-        raise InputError("--connection", "goes to a file", "name a file")
+    target, aside = check_output(out, form), check_aside(connection, "--connection")
     outputs = {"--out": out, "--connection": connection}
     check_apart(outputs, {})
     from rnnkit.history import history_beside, open_history

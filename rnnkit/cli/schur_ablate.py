@@ -22,7 +22,7 @@ from rnnkit.cli.options import (
     parse_parameters,
     split_names,
 )
-from rnnkit.cli.output import check_apart, check_output, write_table
+from rnnkit.cli.output import check_apart, check_aside, check_output, write_table
 from rnnkit.cli.talk import progress, talk
 from rnnkit.errors import InputError, unknown_name
 
@@ -98,7 +98,7 @@ def run(
     Seven ablations: couplings inside the leading sector (RR), into it from the rest (CR), in the rest (CC), and sums.
     """
     target = check_output(out, form)
-    aside = check_output(controls_out, None, "--controls-out"), check_output(schur, None, "--schur")
+    aside = check_aside(controls_out, "--controls-out"), check_aside(schur, "--schur")
     check_apart({"--out": out, "--controls-out": controls_out, "--schur": schur}, {})
     alphas, kinds, chosen = _shares(alpha), _kinds(control), parse_parameters(parameters)
     if (controls > 0) != (aside[0][0] is not None):
@@ -109,8 +109,6 @@ def run(
         raise InputError("--control", "chooses among controls", "add --controls N")
     if schur_rows and schur is None:
         raise InputError("--schur-rows", "is of the table that --schur writes", "add --schur FILE")
-    if schur is not None and aside[1][0] is None:
-        raise InputError("--schur", "goes to a file", "name a file")
     from rnnkit.devices import choose_device, set_threads
     from rnnkit.interop import load_all
     from rnnkit.stages.evaluation import TaskChoice

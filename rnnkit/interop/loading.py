@@ -164,7 +164,7 @@ def _search(folder: Path) -> list[Path]:
         files = [path for path in candidates if path.is_file() and not path.name.endswith(HISTORY_SUFFIX)]
         shown = [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]
         if shown:
-            return sorted(shown)
+            return sorted(shown, key=lambda path: path.with_suffix(""))  # a before a-twin1
     raise FileError(str(folder), f"holds no *{_SUFFIX} file", "train networks into it, or use rnnkit import")
 
 

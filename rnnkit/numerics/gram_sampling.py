@@ -40,7 +40,7 @@ def check_gram(gram: Floats, where: str = "the overlaps") -> None:
     --------
     >>> check_gram(np.array([[1.0, 2.0], [2.0, 1.0]]))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    rnnkit.errors.InputError: the overlaps: have the eigenvalue -1: no vectors have such overlaps (make those ...)
+    rnnkit.errors.InputError: the overlaps: have an eigenvalue of -1: no vectors have such overlaps (make those ...)
     """
     if not np.isfinite(gram).all():
         raise InputError(where, "are not all finite", "give a number for each")
@@ -50,7 +50,7 @@ def check_gram(gram: Floats, where: str = "the overlaps") -> None:
     if values[0] < -_ROUNDING * max(values[-1], 0.0) * len(values) or values[-1] < 0:
         raise InputError(
             where,
-            f"have the eigenvalue {values[0]:.3g}: no vectors have such overlaps",
+            f"have an eigenvalue of {values[0]:.3g}: no vectors have such overlaps",
             "make those between vectors smaller, or those of each with itself larger",
         )
 

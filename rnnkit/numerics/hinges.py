@@ -147,7 +147,7 @@ def block_length(points: int) -> int:
     >>> block_length(64), block_length(65), block_length(1)
     (4, 5, 1)
     """
-    root = max(1, round(float(points) ** (1 / 3)))
+    root = max(1, int(np.rint(np.cbrt(points))))
     return root if root**3 >= points else root + 1
 
 

@@ -19,12 +19,10 @@ Flags = NDArray[np.bool_]
 
 #: Evaluations whose median has to agree with a crossing: dips of up to four pass by.
 WINDOW = 9
-#: A loss is at chance once it is no more than this much of it.
+#: A loss is at chance, or where it falls to, once it is no more than this much of it.
 _NEAR = 1.15
 #: Difference in BIC from which on a hinge is believed.
 _EVIDENCE = 10.0
-#: A loss of no more than this share of chance has fallen: the fit goes no further.
-_FALLEN = 0.25
 #: The smallest loss, as a share of the largest, whose logarithm is told from that of smaller ones.
 _LEAST = 1e-9
 #: Where there is no such evaluation.
@@ -154,9 +152,9 @@ def search_phases(
 
     With l_k the loss at evaluation k and c chance: b is the first k with l_k <= 1.15 c. The crossing x >= b is the
     first k with l_k <= `level` c and a median of l_k .. l_{k+8} of no more than that. A hinge is fitted to log l_k from
-    b to x + 9, or to the first k >= x with l_k <= .25 c (:func:`rnnkit.numerics.hinges.fit_hinges`); its knot is the
-    onset, its level the plateau. Where a constant or a fall from b on does as well, by less than 10 in BIC, there was
-    no plateau to end.
+    b to the first k >= x with l_k <= 1.15 min(l_x .. l_{x+9}), where the fall is over or the window is
+    (:func:`rnnkit.numerics.hinges.fit_hinges`); its knot is the onset, its level the plateau. Where a constant or a
+    fall from b on does as well, by less than 10 in BIC, there was no plateau to end.
 
     =============  ==============================================================================================
     `ok`           the search ended; all numbers are there
@@ -165,6 +163,7 @@ def search_phases(
     `no_plateau`   fewer than 9 evaluations from b to the crossing
     `gradual`      the fall has no beginning: evidence below 10
     `too_sparse`   fewer than 9 evaluations in all, or on the plateau
+    `no_chance`    chance is 0 or no number: constant answers are right, and there is nothing to search for
     =============  ==============================================================================================
 
     Parameters
@@ -172,6 +171,7 @@ def search_phases(
     curves : sequence of (evaluations,) float64
         One a network: losses above 0, at evaluations of equal distance.
     chance : (networks,) float64
+        NaN where there is none.
     diverged : (networks,) bool
         As in :func:`first_crossings`.
     generator : numpy.random.Generator
@@ -184,7 +184,7 @@ def search_phases(
     Raises
     ------
     InputError
-        When chance is not positive, or a loss negative or no number.
+        When a loss is negative or no number.
 
     References
     ----------
@@ -197,8 +197,6 @@ def search_phases(
     >>> int(found.onset[0]), int(found.crossing[0]), round(float(found.plateau[0]), 4), found.status
     (30, 32, 0.1667, ['ok'])
     """
-    if not (np.isfinite(chance) & (chance > 0)).all():
-        raise InputError("chance", f"{chance.min():g} is no loss to begin with", "give a task whose targets vary")
     if not all(np.isfinite(curve).all() and (curve >= 0).all() for curve in curves):
         raise InputError("loss", "is negative or no number", "leave such evaluations out")
     order = sorted(range(len(curves)), key=lambda k: len(curves[k]))
@@ -238,7 +236,9 @@ def _found(
     draws: int,
 ) -> Phases:
     """Find the phases of curves of one array, NaN behind their ends."""
-    beyond = values <= level * chance[:, None]
+    known = np.isfinite(chance) & (chance > 0)
+    # A loss of 0 is at a chance of 0; where there is no chance, nothing is beyond a level.
+    beyond = (values <= level * chance[:, None]) & known[:, None]
     steady = _steady(beyond, lengths)
     begin = _first(values <= _NEAR * chance[:, None])
     crossing = _first(beyond & steady)
@@ -247,6 +247,8 @@ def _found(
         "ok" if at >= 0 else "diverged" if bad else "too_sparse" if n < WINDOW else "no_end"
         for at, n, bad in zip(crossing, lengths, diverged, strict=True)
     ]
+    for k in np.flatnonzero(~known):
+        status[k] = "no_chance"
     onset, low, high = (np.full(len(values), NONE) for _ in range(3))
     plateau, evidence = np.full(len(values), np.nan), np.full(len(values), np.nan)
     for k in np.flatnonzero(there & (crossing - begin < WINDOW)):
@@ -254,11 +256,7 @@ def _found(
     rows = np.flatnonzero(there & (crossing - begin >= WINDOW))
     if len(rows):
         first = begin[rows]
-        # What comes behind the fall is no part of a hinge: a fall to a floor within a step would draw the knot back.
-        down = np.arange(values.shape[1]) >= crossing[rows, None]
-        fallen = _first(down & (values[rows] <= _FALLEN * chance[rows, None]))
-        end = np.minimum(crossing[rows] + WINDOW, np.where(fallen == NONE, lengths[rows], fallen))
-        held, sizes = _logarithms(values[rows], first, np.minimum(end + 1, lengths[rows]))
+        held, sizes = _logarithms(values[rows], first, _fallen(values[rows], crossing[rows]) + 1)
         fitted = fit_hinges(held, sizes)
         evidence[rows] = fitted.evidence(sizes)
         long_enough = fitted.knot + 1 >= WINDOW
@@ -270,8 +268,19 @@ def _found(
         onset[at], low[at], high[at] = (first[good] + knot for knot in (fitted.knot, *ends))
         plateau[at] = np.exp(fitted.level)
     relapses = _relapses(steady, beyond, lengths, crossing) + (diverged & there)
-    searching = np.where(there, NONE, _last(~beyond & (np.arange(values.shape[1]) < lengths[:, None])))
+    searching = np.where(there | ~known, NONE, _last(~beyond & (np.arange(values.shape[1]) < lengths[:, None])))
     return Phases(crossing, onset, low, high, plateau, evidence, relapses, searching, status)
+
+
+def _fallen(values: Floats, crossing: Counts) -> Counts:
+    """Return where each loss has fallen to where it is within `WINDOW` evaluations behind its crossing, (rows,).
+
+    What comes behind the fall is no part of a hinge: a fall within a step, to a floor that holds, would draw the knot
+    back by five evaluations.
+    """
+    behind = np.arange(values.shape[1]) - crossing[:, None]
+    near = np.where((behind >= 0) & (behind <= WINDOW) & np.isfinite(values), values, np.inf)
+    return _first(near <= _NEAR * near.min(axis=1, keepdims=True))
 
 
 def _last(there: Flags) -> Counts:

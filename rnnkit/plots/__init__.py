@@ -102,7 +102,21 @@ KINDS: dict[str, Kind] = {
     ),
     "gram": Kind("Gram matrix", "matrices of overlaps", ("gram_matrix", "overlaps"), (), ("networks", "step")),
     "onset": Kind("Onsets", "ends of the search", ("onsets",), ("training",), ("value", "scale", "networks")),
+    "freeze-in": Kind("Freeze-in", "settled points in learning", ("freeze_in",), (), ("networks",)),
+    "ramping": Kind("Ramping", "units that ramp", ("ramping_summary", "ramping"), (), ("networks", "step")),
+    "decoding": Kind("Decoding", "what units tell", ("decoding",), (), ("value", "scale", "networks", "step")),
+    "activity-spectrum": Kind(
+        "Activity spectra", "frequencies of units", ("spectra",), (), ("value", "scale", "networks", "step")
+    ),
     "twins": Kind("Twins", "overlaps side by side", ("overlaps",), (), ("networks", "step")),
+    "path-dependence": Kind(
+        "Path dependence", "what earlier tasks left", ("path_dependence",), (), ("value", "scale", "networks")
+    ),
+    "weight-updates": Kind("Weight updates", "weights in training", ("weight_updates",), (), ("networks",)),
+    "weight-correlation": Kind(
+        "Weight correlation", "weights at two times", ("weight_correlation",), (), ("networks",)
+    ),
+    "latent": Kind("Latent circuits", "fixed points, flow", ("latent",), ("latent_flow",), ("networks", "step")),
 }
 
 

@@ -85,7 +85,7 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
         axes.set_title(f"{name}, step {step}")
     used = [key for key in _DOTS if any(one.dots.get(key) for one in matrices)]
     for key in used:
-        label = f"slope, {_DOTS[key][1]}" if whole else "seen by the loss"
+        label = f"with a slope, made {_DOTS[key][1]}" if whole else "seen by the loss"
         places[0].plot([], [], "o", color=_DOTS[key][0], markeredgecolor="white", label=label)
     outer_labels(places, *(("slope of the loss by", "overlap that moves") if whole else ("vector", "vector")))
     words = f"entry {OVERLAP[8:]}" if whole else OVERLAP

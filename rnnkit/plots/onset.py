@@ -51,10 +51,10 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     rows = having(frame(tables["onsets"]), "network", settings.networks, "--network")
     rows = rows.assign(end=[_end(row) for row in rows.to_dict("records")], at=_where(rows))
     placed = rows[rows["at"].notna()].sort_values(["at", "network"], kind="stable")
-    if placed.empty:
-        raise InputError("column 'onset'", "has no numbers, nor was a search seen", "its column 'status' says why")
     curves, lacking = _curves(tables, rows, settings)
-    figure, places = panels(2 if curves else 1, settings, aspect=0.75, columns=1)
+    if placed.empty and not curves:
+        raise InputError("column 'onset'", "has no numbers, nor was a search seen", "its column 'status' says why")
+    figure, places = panels(int(bool(curves)) + int(not placed.empty), settings, aspect=0.75, columns=1)
     if curves:
         value = chosen_column(settings, "val_loss", VALUES)
         held = pd.concat([line[value] for line in curves.values()])
@@ -62,10 +62,13 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
         set_scale(places[0], settings, held, value, "log" if falls else "linear")
         _draw_curves(places[0], curves, rows, value)
         places[0].set_ylabel(axis_label("training", value))
+    points = () if placed.empty else _draw_onsets(places[-1], placed)
+    if len(places) > 1:
         places[0].sharex(places[-1])
-    points = _draw_onsets(places[-1], placed)
+    ends = [float(line["step"].max()) for line in curves.values()]
+    last = max([*ends, *placed["at"].astype(float), *placed[["crossing", "onset_high"]].astype(float).max().dropna()])
+    places[-1].set_xlim(0, 1.04 * last)
     places[-1].set_xlabel("optimiser steps")
-    places[-1].set_xlim(left=0)
     legend(figure, places[-1])
     finish(figure, places, settings)
     left_out = [
@@ -74,7 +77,7 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     return Picture(figure, _alt(rows), (*left_out, *lacking), (), points)
 
 
-def _end(row: Mapping[str, Any]) -> str:
+def _end(row: Mapping[Any, Any]) -> str:
     return "ended" if row["status"] == "ok" else "censored" if row["censored"] else "other"
 
 

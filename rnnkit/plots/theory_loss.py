@@ -97,8 +97,8 @@ def _key(axes: Axes, rows: pd.DataFrame, by: str) -> list[str]:
 def _name_networks(axes: Axes, names: list[str], shades: Mapping[Any, Any]) -> tuple[str, ...]:
     if len(names) > NAMED:
         return (f"{len(names)} networks have a colour each, and no legend",)
-    for name in names:
-        axes.plot([], [], "-", color=shades[name], label=name)
+    for name, short in zip(names, short_names(names), strict=True):
+        axes.plot([], [], "-", color=shades[name], label=short)
     return ()
 
 

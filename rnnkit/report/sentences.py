@@ -241,15 +241,48 @@ def _path_dependence(rows: pd.DataFrame) -> Lines:
 
 
 def _carried_overlaps(rows: pd.DataFrame) -> Lines:
-    """How far what was carried is off at the ends, beside how far the overlaps moved."""
+    """How far what was carried is off at the ends of phases, beside how far the overlaps were from the start."""
     held = rows[rows["carried"].notna()]
     if held.empty:
         return []
-    ends = held[held["phase"] == held.groupby("network")["phase"].transform("max")]
-    moved, off = (ends["measured"] - ends["start"]).abs().max(), ends["deviation"].abs().max()
+    moved, off = (held["measured"] - held["start"]).abs().max(), held["deviation"].abs().max()
     return [
         f"Unseen overlaps carried along the visible path are off by up to {number(off)} of moves of {number(moved)}."
     ]
+
+
+def _weight_updates(rows: pd.DataFrame) -> Lines:
+    """Alignment in the two halves of each network's updates, as it is and beside a random walk; events."""
+    place = rows.groupby("network", sort=False).cumcount()
+    late = place >= rows.groupby("network", sort=False)["network"].transform("size") // 2
+    ratio = rows["alignment"] / rows["alignment_null"]
+    known = ratio.notna()
+    lines = []
+    if known.any():
+        halves = [values[known & half].median() for values in (rows["alignment"], ratio) for half in (~late, late)]
+        first, second, before, after = (number(float(value)) for value in halves)
+        lines.append(
+            f"Cosine of updates and the way left: {first} in the first half of training, {second} in the second; "
+            f"{before} and {after} times that of a random walk (medians, {many(rows['network'].nunique(), 'network')})."
+        )
+    if rows["event"].notna().any():
+        new = (rows["event"] != rows["event"].shift()) | (rows["network"] != rows["network"].shift())
+        counts = [f"{int((new & (rows['event'] == kind)).sum())} {kind}" for kind in ("explicit", "hidden")]
+        lines.append(f"Sudden updates that last: {', '.join(counts)}.")
+    return lines
+
+
+def _weight_events(rows: pd.DataFrame) -> Lines:
+    """In how many networks updates at the onset are larger than on each side of it; events were chosen for that."""
+    onsets = rows[rows["kind"] == "onset"]
+    each = []
+    for side in ("after", "before"):
+        both = onsets[onsets["update"].notna() & onsets[f"update_{side}"].notna()]
+        if len(both):
+            each.append(f"{side} it in {int((both['update'] > both[f'update_{side}']).sum())} of {len(both)} networks")
+    lost = int((onsets["status"] == "no_onset").sum())
+    lines = [f"Updates at the onset are larger than {listed(each)}."] if each else []
+    return [*lines, f"{many(lost, 'network')} without an onset."] if lost else lines
 
 
 #: By schema, in the order in which they are said; a table of another schema has nothing to say.
@@ -260,6 +293,32 @@ def _onsets(rows: pd.DataFrame) -> Lines:
     reached = f"median crossing {number(middle)} steps" if middle < float("inf") else "fewer than half crossed"
     each = ", ".join(f"{count} {status}" for status, count in rows["status"].value_counts().items())
     return [f"Searches of {many(len(rows), 'network')} ({each}): {reached}, censored ones included."]
+
+
+def _freeze_in(rows: pd.DataFrame) -> Lines:
+    """At how many points the cues of each network settle in the end, and what is proven of them."""
+    last = rows[rows["epoch"] == rows.groupby("network", sort=False)["epoch"].transform("max")]
+    each = last.groupby("network", sort=False)
+    points, cues = each["point"].nunique(), each.size()
+    said = f"settle at {value_range(points)} points of {value_range(cues)} cues"
+    if "certified" in last.columns and last["certified"].notna().any():
+        proven = last[last["certified"] == True].groupby("network", sort=False)["point"].nunique()  # noqa: E712
+        said += f", certified {value_range(proven.reindex(points.index, fill_value=0))}"
+    if "abscissa" in last.columns and last["abscissa"].notna().any():
+        said += f"; largest abscissa {number(float(last['abscissa'].max()))}"
+    return [f"After {value_range(last['epoch'])} presentations {many(len(points), 'network')} {said}."]
+
+
+def _latent(rows: pd.DataFrame) -> Lines:
+    """Fixed points and flatness at the last step of each network."""
+    last = rows.sort_values("step", kind="stable").groupby("network", sort=False).tail(1)
+    counts = last["fixed_points"].dropna().astype(int).value_counts().sort_index()
+    if counts.empty:
+        return []
+    each = ", ".join(f"{many(int(count), 'network')} with {points}" for points, count in counts.items())
+    lines = [f"Fixed points of the latent circuit at the last step: {each}; flatness {value_range(last['flatness'])}."]
+    far = int((last["outside"].fillna(0) > 0).sum())
+    return [*lines, f"Beyond the range there are more, in {many(far, 'network')}."] if far else lines
 
 
 SENTENCES: dict[str, Sentence] = {
@@ -282,5 +341,9 @@ SENTENCES: dict[str, Sentence] = {
     "path_dependence": Sentence(("measure", "kind", "ratio", "ratio_beyond_control"), _path_dependence),
     "carried_overlaps": Sentence(("network", "phase", "start", "measured", "carried", "deviation"), _carried_overlaps),
     "onsets": Sentence(("network", "crossing", "censored", "status"), _onsets),
+    "latent": Sentence(("network", "step", "fixed_points", "flatness", "outside"), _latent),
     "memory_demand": Sentence(("task", "h_star"), _memory_demand),
+    "weight_updates": Sentence(("network", "alignment", "alignment_null", "event"), _weight_updates),
+    "weight_events": Sentence(("kind", "update", "update_before", "update_after", "status"), _weight_events),
+    "freeze_in": Sentence(("network", "epoch", "point", "certified", "abscissa"), _freeze_in),
 }

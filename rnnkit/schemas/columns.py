@@ -49,5 +49,6 @@ STATUS = Column("status", "string", "", "`ok`, or why a number is missing")
 GOOD = frozenset(
     {"ok", "optimal", "converged", "exact", "budget", "training", "imported", "rank_deficient", "reference"}
     | {"empty", "threshold_tie", "threshold_close", "no_freedom", "no_theorem", "no_theory", "no_control"}
-    | {"no_end", "no_plateau", "gradual"}
+    | {"no_end", "no_plateau", "gradual", "last", "no_onset"}
+    | {"silent", "constant", "constant_target"}
 )

@@ -103,7 +103,9 @@ ONSETS = Schema(
     (
         NETWORK,
         Column("criterion", "string", "", "`hinge` or `threshold`"),
-        Column("chance", "float64", "squared target units", "loss of the best constant answers on its validation set"),
+        Column(
+            "chance", "float64", "squared target units", "loss of the best constant answers on its validation set", True
+        ),
         Column("chance_accuracy", "float64", "share", "accuracy of the same answers, where the task defines one", True),
         Column("plateau", "float64", "as chance", "level of the loss during the search", True),
         Column("onset", "int64", "steps", "optimiser step at which the loss began to fall", True),
@@ -131,7 +133,7 @@ ONSETS = Schema(
             "status",
             "string",
             "",
-            "`ok`, `no_end`, `no_plateau`, `gradual`, `too_sparse`, `diverged`: why onset is null",
+            "`ok`, `no_end`, `no_plateau`, `gradual`, `too_sparse`, `no_chance`, `diverged`: why onset is null",
         ),
     ),
 )

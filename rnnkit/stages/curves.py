@@ -71,21 +71,28 @@ def learning_curves(
     found: dict[str, list[Rows]] = {}
     for part in [tables] if isinstance(tables, pa.Table) else tables:
         if "phase" in part.column_names:
-            part = part.filter(pc.equal(pc.fill_null(part["phase"], 1), phase))
+            part = part.filter(pa.array(np.nan_to_num(_numbers(part, "phase"), nan=1.0) == phase))
         elif phase > 1:
+            continue
+        if not part.num_rows:
             continue
         names = part["network"].combine_chunks().dictionary_encode()
         codes = names.indices.to_numpy(zero_copy_only=False)
         order = np.argsort(codes, kind="stable")
-        numbers = pc.fill_null(part[metric].cast(pa.float64()), np.nan).to_numpy()[order]
+        numbers = _numbers(part, metric)[order]
         epochs = part["epoch"].to_numpy()[order]
-        bad = pc.equal(part["status"], "diverged").to_numpy()[order]
+        bad = pc.equal(part["status"], pa.scalar("diverged")).to_numpy()[order]
         ends = np.flatnonzero(np.diff(codes[order], append=-1)) + 1
         for first, last in zip([0, *ends[:-1]], ends, strict=True):
             rows = slice(first, last)
             held = found.setdefault(names.dictionary[int(codes[order[first]])].as_py(), [])
             held.append((epochs[rows].copy(), numbers[rows].copy(), bad[rows].copy()))
     return {name: _curve(name, held, where) for name, held in found.items()}
+
+
+def _numbers(table: pa.Table, name: str) -> NDArray[np.float64]:
+    """Return a column, NaN where it has no value."""
+    return np.asarray(table[name].cast(pa.float64()).to_numpy())
 
 
 def _curve(name: str, held: list[Rows], where: str) -> Curve:

@@ -153,14 +153,24 @@ def gram_of_table(table: pa.Table, where: str, network: str | None = None, step:
         i, j = place[str(row["left"])], place[str(row["right"])]
         if not np.isnan(values[i, j]):
             raise InputError(where, f"the pair {row['left']}, {row['right']} stands there twice", "give it once")
-        if not isinstance(row["value"], int | float) or not np.isfinite(row["value"]):
-            raise InputError(where, f"the pair {row['left']}, {row['right']} has no value", "give a finite number")
-        values[i, j] = values[j, i] = row["value"]
+        values[i, j] = values[j, i] = _number(row, where)
     if np.isnan(values).any():
         i, j = np.argwhere(np.isnan(values))[0]
         lacking = f"the pair {layout.names[i]}, {layout.names[j]} is missing"
         raise InputError(where, lacking, f"give all {len(layout.pairs()[0])}")
     return Gram(layout, values, None if network is None else str(network), step)
+
+
+def _number(row: dict[str, Any], where: str) -> float:
+    """Return a row's value; one cell that is text makes text of the whole column."""
+    try:
+        value = float(row["value"])
+    except (TypeError, ValueError):
+        value = np.nan
+    if not np.isfinite(value):
+        what = f"the pair {row['left']}, {row['right']} has the value {row['value']}"
+        raise InputError(where, what, "give a finite number")
+    return value
 
 
 def _chosen(rows: list[dict[str, Any]], where: str, column: str, wanted: Any) -> tuple[list[dict[str, Any]], Any]:

@@ -165,17 +165,26 @@ def _subject(network: Checkpoint, curves: Mapping[str, Curve], metric: str, phas
         lacks = "has no rows in the training table" if network.name not in curves else f"has no numbers of '{metric}'"
         how = "give its own table with --training FILE" if network.name not in curves else "choose another --metric"
         raise InputError(network.name, lacks, how)
-    if phases is None and "chance_loss" in held:
-        known = held
-    else:  # trained before chance was kept, or on another task at its end
-        parameters = network.task_parameters if phases is None else phases[phase - 1]["parameters"]
-        trials = held.get("validation_trials", Settings.validation_trials)
-        main = held.get("stop_on", Settings.stop_on) == "main"
-        (known,) = validation_chance(make_task(network.task, parameters), [network.seed], trials, main)
     each = int(held["steps_per_epoch"])
     begin = (phase - 1) * int(held["epochs"]) * each if phases else 0
-    chance, accuracy = float(known["chance_loss"]), known.get("chance_accuracy")
+    known = _chance(network, network.task, network.seed, phase)
+    loss = known["chance_loss"]
+    chance = float("nan") if loss is None else float(loss)
+    accuracy = known.get("chance_accuracy")
     return _Subject(network.name, network.architecture, each, begin, chance, accuracy, curves[network.name])
+
+
+def _chance(network: Checkpoint, task: str, seed: int, phase: int) -> Mapping[str, Any]:
+    """Return the `chance_loss` and `chance_accuracy` of a network, drawn again where its metadata do not have them."""
+    held = network.training
+    phases = held.get("protocol")
+    if phases is None and "chance_loss" in held:
+        return held
+    # It was trained before chance was kept, or on another task at its end.
+    parameters = network.task_parameters if phases is None else phases[phase - 1]["parameters"]
+    trials = held.get("validation_trials", Settings.validation_trials)
+    main = held.get("stop_on", Settings.stop_on) == "main"
+    return validation_chance(make_task(task, parameters), [seed], trials, main)[0]
 
 
 def _by_threshold(values: list[NDArray[np.float64]], at: float, diverged: NDArray[np.bool_], rising: bool) -> Phases:
@@ -239,7 +248,7 @@ def _distance(architecture: Architecture, before: dict[str, Any], after: dict[st
         factors = []
         for side, sign in (("left", -1.0), ("right", 1.0)):
             last, first = (np.asarray(held[f"recurrent.{side}"], dtype=np.float64) for held in (after, before))
-            factors.append(np.linalg.qr(np.hstack([last, sign * first]), mode="r"))
+            factors.append(np.asarray(np.linalg.qr(np.hstack([last, sign * first]), mode="r")))
         return float(np.linalg.norm(factors[0] @ factors[1].T)) / architecture.units
     moved = [acting_weights(Checkpoint("", architecture, held)) for held in (before, after)]
     return float(np.linalg.norm(moved[1] - moved[0]))

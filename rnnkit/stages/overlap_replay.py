@@ -19,7 +19,7 @@ from rnnkit.stages.overlaps import Snapshots, trained_steps
 from rnnkit.training.batches import training_batches
 from rnnkit.training.frozen import frozen_names
 
-__all__ = ["Phase", "Replay", "descends", "ends_of", "replay_of", "vector_factors"]
+__all__ = ["Phase", "Replay", "descends", "ends_of", "is_linear", "replay_of", "vector_factors"]
 
 #: The tensor that holds the vectors of a letter of the layout.
 _TENSORS = {
@@ -116,7 +116,7 @@ def replay_of(network: Checkpoint) -> Replay:
     layout = layout_of(network.name, shape, network.initial, None)
     relative, offset = vector_factors(network, layout)
     (found,) = loadings(layout, shape, {name: value[None] for name, value in network.initial.items()}, [None])
-    model = ReducedModel(layout=layout, alpha=shape.rate, linear=bool(sees_linearly(shape)), scale=1 / shape.gamma)
+    model = ReducedModel(layout=layout, alpha=shape.rate, linear=is_linear(network), scale=1 / shape.gamma)
     rule = DescentRule(
         rate=held["lr"] * shape.gamma, momentum=held.get("momentum") or 0.0, relative=relative, offset=offset
     )
@@ -135,11 +135,18 @@ def replay_of(network: Checkpoint) -> Replay:
     )
 
 
-def _check(network: Checkpoint) -> None:
-    shape, held, name = network.architecture, network.training, network.name
-    if not shape.spec.low_rank or sees_linearly(shape) is None:
+def is_linear(network: Checkpoint) -> bool:
+    """Return whether the theory is the linear one; InputError for a network that it says nothing of."""
+    shape, linear = network.architecture, sees_linearly(network.architecture)
+    if not shape.spec.low_rank or linear is None:
         what = f"is a '{shape.family}' network with {shape.nonlinearity}"
-        raise InputError(name, what, "the theory is of 'lowrank' networks with tanh or identity")
+        raise InputError(network.name, what, "the theory is of 'lowrank' networks with tanh or identity")
+    return linear
+
+
+def _check(network: Checkpoint) -> None:
+    held, name = network.training, network.name
+    is_linear(network)
     if "optimizer" not in held or not network.initial:
         raise InputError(name, "does not say how it was trained", "give a network that rnnkit trained")
     wanted = {"optimizer": "sgd", "schedule": "none", "l1": 0.0, "nuclear": 0.0, "weight_decay": 0.0, "clip": 0.0}
@@ -167,7 +174,8 @@ def vector_factors(network: Checkpoint, layout: Layout) -> tuple[tuple[float, ..
 def descends(network: Checkpoint) -> bool:
     """Tell whether a network was trained by plain gradient descent on its loss, of which flow is the limit."""
     held = network.training
-    return held.get("optimizer") == "sgd" and not any(held.get(name) for name in ("momentum", "l1", "nuclear"))
+    changed = ("momentum", "l1", "nuclear", "weight_decay", "clip")
+    return held.get("optimizer") == "sgd" and not any(held.get(name) for name in changed)
 
 
 def ends_of(network: Checkpoint) -> Snapshots:

@@ -10,14 +10,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from rnnkit.checkpoints import Checkpoint
-from rnnkit.errors import InputError
 from rnnkit.history import History
 from rnnkit.numerics.loading_vectors import Layout, overlaps_of
 from rnnkit.numerics.overlap_connection import gram_matrix
 from rnnkit.numerics.overlap_invariants import conserved
 from rnnkit.schemas import get_schema
-from rnnkit.stages.loadings import layout_of, loadings, sees_linearly
-from rnnkit.stages.overlap_replay import descends, vector_factors
+from rnnkit.stages.loadings import layout_of, loadings
+from rnnkit.stages.overlap_replay import descends, is_linear, vector_factors
 from rnnkit.stages.overlaps import Snapshots, snapshot_of, snapshots_of
 from rnnkit.tables import arrow_schema
 
@@ -38,7 +37,7 @@ def conserved_quantities(
     histories : sequence of History
         Their snapshots, one file for each, or none at all.
     initial : bool
-        Of the weights before training instead of those after it.
+        Of the weights before training alone. Where there are no histories, without it, before and after.
 
     Yields
     ------
@@ -56,14 +55,15 @@ def conserved_quantities(
     >>> quick = {"units": 8, "epochs": 1, "validation_trials": 1}
     >>> (table,) = conserved_quantities(train(plan_networks("overlaps/filter", {}, quick, [0])).networks)
     >>> table["quantity"].to_pylist()
-    ['I1', 'I2', 'I3', 'I4', 'uu-vv', 'mm-zz']
+    ['I1', 'I2', 'I3', 'I4', 'uu-vv', 'mm-zz', 'I1', 'I2', 'I3', 'I4', 'uu-vv', 'mm-zz']
     """
     for network, history in _paired(networks, histories):
         layout, linear = _theory_of(network)
         relative = np.array(vector_factors(network, layout)[0])
         plainly = descends(network)
         tables, first = [], None
-        for steps, overlaps in _overlaps(network, layout, history, initial):
+        blocks = _ends(network, layout, initial) if history is None else _overlaps(network, layout, history)
+        for steps, overlaps in blocks:
             found = conserved(layout, overlaps, linear, relative)
             first = found.values[0] if first is None else first
             count, each = len(steps), len(found.names)
@@ -129,22 +129,25 @@ def _paired(
     networks: Sequence[Checkpoint], histories: Sequence[History]
 ) -> Iterator[tuple[Checkpoint, History | None]]:
     for network in networks:
-        _theory_of(network)  # before anything is written
+        is_linear(network)  # before anything is written
     for k, network in enumerate(networks):
         yield network, histories[k] if histories else None
 
 
 def _theory_of(network: Checkpoint) -> tuple[Layout, bool]:
     """Return the layout, and whether the network is linear."""
-    linear = sees_linearly(network.architecture)
-    if not network.architecture.spec.low_rank or linear is None:
-        what = f"is a '{network.architecture.family}' network with {network.architecture.nonlinearity}"
-        raise InputError(network.name, what, "the theory is of 'lowrank' networks with tanh or identity")
-    return layout_of(network.name, network.architecture, network.weights, None), linear
+    return layout_of(network.name, network.architecture, network.weights, None), is_linear(network)
+
+
+def _ends(network: Checkpoint, layout: Layout, initial: bool) -> Iterator[tuple[NDArray[np.int64], Floats]]:
+    """Yield the overlaps before training, and with them those after it: a drift is between two steps."""
+    both = (True,) if initial else (True, False) if network.initial else (False,)
+    for before in both:
+        yield from _overlaps(network, layout, initial=before)
 
 
 def _overlaps(
-    network: Checkpoint, layout: Layout, history: History | None, initial: bool
+    network: Checkpoint, layout: Layout, history: History | None = None, initial: bool = False
 ) -> Iterator[tuple[NDArray[np.int64], Floats]]:
     """Yield steps and overlaps as training has them: the readout is not yet over gamma."""
     gamma = network.architecture.gamma

@@ -33,7 +33,10 @@ def _by_task(networks: Sequence[Checkpoint], choice: TaskChoice) -> list[tuple[T
 
 
 def _widths(networks: Sequence[Checkpoint]) -> dict[str, int]:
-    """Length of each vector column, where all networks have the same; lists may differ in length elsewhere."""
+    """Length of each vector column, where all networks have the same; lists may differ in length elsewhere.
+
+    Networks without a readout have lists of no fixed length: Parquet does not read lists of a fixed length of 0.
+    """
     shapes = [network.architecture for network in networks]
     lengths = {
         "input": {shape.inputs for shape in shapes},
@@ -41,7 +44,7 @@ def _widths(networks: Sequence[Checkpoint]) -> dict[str, int]:
         "output": {shape.outputs for shape in shapes},
         "hidden": {shape.units for shape in shapes},
     }
-    return {name: found.pop() for name, found in lengths.items() if len(found) == 1}
+    return {name: found.pop() for name, found in lengths.items() if len(found) == 1 and found != {0}}
 
 
 def _rows(
@@ -61,6 +64,8 @@ def _rows(
         if values is None:
             return pa.nulls(total, schema.field(name).type)
         flat = pa.array(np.ascontiguousarray(values).reshape(-1))
+        if not values.shape[-1]:
+            return pa.array([[]] * total, schema.field(name).type)
         return pa.FixedSizeListArray.from_arrays(flat, values.shape[-1]).cast(schema.field(name).type)
 
     hidden = output = None

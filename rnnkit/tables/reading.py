@@ -97,7 +97,8 @@ def _schema_of(table: pa.Table, names: Sequence[str], where: str) -> str:
     if found and held not in names:
         raise InputError(where, f"holds a '{held}' table, expected {' or '.join(names)}", "give the right file")
     lacking = {name: [c for c in get_schema(name).columns if _lacks(table, c)] for name in names}
-    name = str(held) if found else next((one for one in reversed(names) if not lacking[one]), names[0])
+    nearest = min(names, key=lambda one: len(lacking[one]))
+    name = str(held) if found else next((one for one in reversed(names) if not lacking[one]), nearest)
     schema = get_schema(name)
     if found and found.get("version") != schema.version:
         raise InputError(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +64,8 @@ class Task(ABC):
     summary: ClassVar[str]
     source: ClassVar[str]
     preset: ClassVar[Preset]
+    #: Parameters under which what happens in a trial happens at the same steps in all trials: for decoding over time.
+    aligned: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
     @property
     @abstractmethod
@@ -94,6 +97,10 @@ class Task(ABC):
     @abstractmethod
     def ood(self) -> Task:
         """Return the out-of-distribution version of this task (same channels)."""
+
+    def quantities(self, trials: Trials) -> dict[str, Array]:
+        """Return what a trial is about as a whole, each quantity (networks, trials) by its name; none by default."""
+        return {}
 
     def accuracy(self, outputs: Array, trials: Trials) -> NDArray[np.float64] | None:
         """Return the share of correct answers per network, (networks,), or None where none is defined."""

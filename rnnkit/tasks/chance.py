@@ -13,6 +13,9 @@ from rnnkit.tasks.base import Array, Task, Trials
 
 __all__ = ["Chance", "chance", "validation_chance"]
 
+#: A loss of no more than this share of the targets' mean square is rounding.
+_ROUNDING = 1e-20
+
 
 @dataclass(frozen=True)
 class Chance:
@@ -62,6 +65,8 @@ def chance(task: Task, trials: Trials, main: bool = True) -> Chance:
     every = counted.sum(axis=(1, 2)) * outputs
     loss = np.full(len(targets), np.nan)
     np.divide(np.einsum("nbt,nbto->n", weight, apart), every, out=loss, where=every > 0)
+    # Targets that are the same in every trial leave the rounding of their mean.
+    loss[loss <= _ROUNDING * (targets**2).mean(axis=(1, 2, 3))] = 0.0
     said: Array = np.ascontiguousarray(np.broadcast_to(answers[:, None], targets.shape), np.float32)
     return Chance(loss, task.accuracy(said, trials))
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,7 @@ class DelayedAddition(Task):
     summary: ClassVar[str] = "add two cued numbers of a stream, and answer at the last step"
     source: ClassVar[str] = "Haputhanthri et al., arXiv 2502.07256, section 'Delayed addition task'"
     preset: ClassVar[Preset] = Preset(lr=1e-3, batch=32, epochs=150, stop_loss=0.001, steps_per_epoch=50)
+    aligned: ClassVar[Mapping[str, Any]] = MappingProxyType({"fixed_times": True})
 
     steps: int = field(default=40, metadata={"help": "steps of a trial"})
     fixed_times: bool = field(default=False, metadata={"help": "cues at steps 5 and steps/2 - 1 of every trial"})
@@ -130,6 +132,22 @@ class DelayedAddition(Task):
         mask[..., -1] = 1
         return Trials(inputs=inputs, targets=targets, mask=mask)
 
+    def quantities(self, trials: Trials) -> dict[str, Array]:
+        """Return both cued numbers, the earlier one first, and their sum, each (networks, trials).
+
+        Examples
+        --------
+        >>> task = DelayedAddition(steps=10)
+        >>> trials = task.sample([np.random.default_rng(0)], 1)
+        >>> found = task.quantities(trials)
+        >>> bool(found["cue1"] + found["cue2"] == found["sum"] == trials.targets[0, :, -1, 0])
+        True
+        """
+        numbers, cue = trials.inputs[..., 0], trials.inputs[..., 1]
+        first, last = cue.argmax(axis=-1), cue.shape[-1] - 1 - cue[..., ::-1].argmax(axis=-1)
+        cued = [np.take_along_axis(numbers, at[..., None], axis=-1)[..., 0] for at in (first, last)]
+        return {"cue1": cued[0], "cue2": cued[1], "sum": trials.targets[..., -1, 0]}
+
     def ood(self) -> DelayedAddition:
         """Return the task with twice the steps: cues are spread over twice the time and kept for twice the time."""
         return replace(self, steps=2 * self.steps)
@@ -148,7 +166,7 @@ class DelayedAddition(Task):
             NaN where an answer is not finite.
         """
         answers = outputs[:, :, -1, 0]
-        finite: NDArray[np.bool_] = np.isfinite(answers).all(axis=1)
+        finite = np.asarray(np.isfinite(answers).all(axis=1))
         wrong = np.abs(np.where(finite[:, None], answers, 0) - trials.targets[:, :, -1, 0])
         share: NDArray[np.float64] = np.where(finite, (wrong < _TOLERANCE).mean(axis=1), np.nan)
         return share

@@ -140,7 +140,7 @@ class EvidenceAccumulation(Task):
             NaN where an output of the response is not finite.
         """
         said = outputs[:, :, -self.response :].astype(np.float64)
-        finite: NDArray[np.bool_] = np.isfinite(said).all(axis=(1, 2, 3))
+        finite = np.asarray(np.isfinite(said).all(axis=(1, 2, 3)))
         mean = np.where(finite[:, None, None, None], said, 0).mean(axis=2)
         wanted = trials.targets[:, :, -1, 0] > 0
         right = np.where(wanted, mean[..., 0] > mean[..., 1], mean[..., 1] > mean[..., 0])

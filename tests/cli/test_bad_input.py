@@ -14,6 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from rnnkit.architectures import Architecture
+from rnnkit.checkpoints import Checkpoint, save_native
 from rnnkit.cli.main import app
 from rnnkit.journal import Journal
 from rnnkit.tables import build
@@ -91,6 +93,11 @@ def desk(ensemble, tables, tmp_path, monkeypatch) -> Path:
     flip(bad / "header.safetensors", 0.1)
     (bad / "zero.safetensors").write_bytes(b"")
     (bad / "huge.safetensors").write_bytes(struct.pack("<Q", 2**62) + b"{}")
+    shape = Architecture(family="leaky", units=4, inputs=2, outputs=1, rank=1, readout="latent", bias=False)
+    held = {name: np.ones(size) for name, size in shape.shapes().items() if name != "initial_state"}
+    save_native(Checkpoint("thin", shape, held), tmp_path / "thin.safetensors")
+    broken = held | {"recurrent.left": np.full((4, 1), np.nan)}
+    save_native(Checkpoint("thin-nan", shape, broken), bad / "thin-nan.safetensors")
     edit_weights(tmp_path / NETWORK, bad / "nan.safetensors", lambda w: w["recurrent.weight"].fill(np.nan))
     three = other_networks()
     (bad / "three.safetensors").write_bytes(three["flipflop-vanilla-n8-s0.safetensors"])
@@ -145,7 +152,10 @@ def desk(ensemble, tables, tmp_path, monkeypatch) -> Path:
     moved = [row | {"weight_change_norm": 0.0} for row in planted.feature_learning(2, gamma=["0", "1"]).to_pylist()]
     pyarrow.csv.write_csv(build("feature_learning", moved, ["gamma"]), tmp_path / "features.csv")
     pyarrow.csv.write_csv(planted.overlaps(2), tmp_path / "history.csv")
+    onset = {"network": "other", "censored": False, "status": "ok"}
+    pyarrow.csv.write_csv(build("onsets", [onset]), tmp_path / "onsets.csv")
     pyarrow.csv.write_csv(planted.overlap_theory(2), tmp_path / "theory.csv")
+    pq.write_table(planted.path_dependence(2), tmp_path / "paths.parquet")
     for name, line in {"gram": "u,v,.5", "bad/indefinite": "u,v,2", "bad/lacking": "m,z,.1"}.items():
         text = "left,right,value\nm,m,1\nu,u,1\nv,v,1\nz,z,1\nm,u,0\nm,v,0\nu,z,0\n"
         text += "m,z,0\nv,z,0\n" if not name.endswith("lacking") else "u,v,.1\n"
@@ -189,9 +199,14 @@ CKPT_COMMANDS = {
     "feature-learning {} -o new.csv": "feature-learning",
     "fixedpoints {} -o new.csv": "fixedpoints",
     "overlaps {} --rank 1 -o new.csv": "overlaps",
+    "latent {} -o new.csv": "latent",
     "path-dependence {} -o new.csv": "path-dependence",
+    "weight-updates {} -o new.csv": "weight-updates",
     "twin {} --rank 1 -o new": "twin",
     "onset {} --training ckpts/training.parquet -o new.csv": "onset",
+    "ramping {} -o new.csv": "ramping",
+    "decode {} -o new.csv": "decode",
+    "spectrum {} -o new.csv": "spectrum",
 }
 CASES = [
     # checkpoints, in every command that takes them
@@ -711,7 +726,7 @@ CASES = [
             ("--epsilon inf", "--epsilon", "0 or more"),
             ("--controls 3", "--controls-out", "go together"),
             ("--controls-out c.csv", "--controls", "go together"),
-            ("--controls 3 --controls-out -", "--controls-out", "go together"),
+            ("--controls 3 --controls-out -", "--controls-out", "name a file"),
             ("--controls 3 --controls-out c.csv --control noise", "noise", "known: all"),
             ("--controls 3 --controls-out c.csv --control all,entries", "'all'", "known: "),
             ("--control entries", "--control", "add --controls"),
@@ -800,6 +815,11 @@ CASES = [
     Case("plot overlaps theory.csv -o new.svg --value value", "'value'", "known: deviation, measured, predicted"),
     Case("plot theory-loss theory.csv -o new.svg --colour gamma", "'gamma'", "known: motion, network"),
     Case("plot theory-loss history.csv -o new.svg", "column 'motion'", "missing"),
+    Case("plot path-dependence paths.parquet -o new.svg --value ratoi", "'ratoi'", "did you mean 'ratio'"),
+    Case("plot path-dependence paths.parquet -o new.svg --value ratio,left", "--value", "no axis in common"),
+    Case("plot path-dependence paths.parquet -o new.svg --network a", "'a'", "known: aba"),
+    Case("plot path-dependence paths.parquet -o new.svg --colour network", "--colour", "has no part"),
+    Case("plot path-dependence summary.parquet -o new.svg", "holds a 'summary' table", "expected path_dependence"),
     # overlaps
     Case("overlaps", "CKPT", "must be given"),
     *[
@@ -838,6 +858,35 @@ CASES = [
     Case("overlaps ckpts -o new.csv --conserved -", "--conserved", "name a file"),
     Case("overlaps bad/taskless.safetensors --rank 1 -o new.csv --history", "taskless.history", "--snapshots"),
     Case("overlaps bad/taskless.safetensors --rank 1 -o new.csv --truncations n.csv", "no task of its own", "--task"),
+    # latent
+    Case("latent", "CKPT", "must be given"),
+    Case("latent ckpts -o new.csv", "'vanilla' network of full rank", "--rank 1"),
+    Case("latent bad/thin-nan.safetensors -o new.csv", "recurrent.left", "NaN"),
+    Case("plot latent history.csv -o new.svg", "column 'fixed_points'", "missing"),
+    *[
+        Case(f"latent thin.safetensors {rest}", names, says)
+        for rest, names, says in [
+            ("-o new.csv --history", "thin.history.safetensors", "--snapshots"),
+            ("-o new.csv --grid 1", "--grid", "2 or more"),
+            ("-o new.csv --range 3", "'3'", "no pair"),
+            ("-o new.csv --range 3,-3", "--range: 3,-3", "the smaller one first"),
+            ("-o new.csv --range a,b", "'a,b'", "no list of numbers"),
+            ("-o new.csv --range 0,inf", "--range", "no range"),
+            ("-o new.csv --task-range 2,0", "--task-range", "the smaller one first"),
+            ("-o new.csv --input 1", "has 1 numbers, thin has 2 inputs", "each input channel"),
+            ("-o new.csv --input 1,nan", "--input", "finite"),
+            ("-o new.csv --input x", "'x'", "no list of numbers"),
+            ("-o new.csv --threshold 0", "--threshold", "above 0"),
+            ("-o new.csv --flow new.csv", "--flow", "same file as --out"),
+            ("-o new.csv --flow -", "--flow", "name a file"),
+            ("-o new.csv --flow new", "--flow new", "names no format"),
+            ("-o new.csv --align onset", "--align", "add --onsets FILE"),
+            ("-o new.csv --onsets summary.parquet", "--onsets", "add --align onset"),
+            ("-o new.csv --align onset --onsets summary.parquet", "summary.parquet", "onsets"),
+            ("-o new.csv --align onset --onsets -", "standard input", "is empty"),
+            ("-o thin.safetensors", "thin.safetensors", "names no format"),
+        ]
+    ],
     # path-dependence
     Case("path-dependence", "CKPT", "must be given"),
     Case("path-dependence bad/taskless.safetensors -o new.csv", "taskless.history", "train with --snapshots K"),
@@ -882,6 +931,72 @@ CASES = [
             ("-o new.xlsx", "new.xlsx", "names no format"),
         ]
     ],
+    # weight-updates
+    Case("weight-updates", "CKPT", "must be given"),
+    Case("weight-updates bad/taskless.safetensors -o new.csv", "taskless.history", "train with --snapshots K"),
+    *[
+        Case(f"weight-updates ckpts -o new.csv {rest}", names, says)
+        for rest, names, says in [
+            ("--window 5", "--window", "add --events"),
+            ("--sustained 2", "--sustained", "add --events"),
+            ("--events --window 0", "--window", "1 or more"),
+            ("--events --threshold 0", "--threshold", "not a positive number"),
+            ("--events --merge -1", "--merge", "0 or more"),
+            ("--events --margin 0", "--margin", "1 or more"),
+            ("--events --sustained nan", "--sustained", "0 or more"),
+            ("--around 5", "--around", "add --sides FILE"),
+            ("--events --before 5,9", "--before", "add --sides FILE"),
+            ("--sides new2.csv", "--sides", "add --events"),
+            ("--sides -", "--sides", "name a file"),
+            ("--events --sides new.csv", "--sides", "same file as --out"),
+            ("--events --sides new2.csv --around 0", "--around", "not a positive number"),
+            ("--events --sides new2.csv --before 9,5", "--before", "nearer step first"),
+            ("--events --sides new2.csv --after 5", "--after", "for example 100,400"),
+            ("--events --sides new2.csv --after a,b", "--after", "for example 100,400"),
+            ("--correlation -", "--correlation", "name a file"),
+            ("--correlation new", "--correlation new", "names no format"),
+            ("--correlation ckpts/flipflop-vanilla-n8-s0.history.safetensors", "--correlation", "names no format"),
+            ("--align onset", "--align", "add --onsets FILE"),
+            ("--onsets onsets.csv", "--onsets", "has no part"),
+            ("--onsets onsets.csv --align onse", "'onse'", "did you mean 'onset'"),
+            ("--onsets onsets.csv --events", "no row of network 'flipflop-vanilla-n8-s0'", "same networks"),
+            ("--onsets missing.csv --events", "missing.csv", "no such file"),
+            ("--onsets summary.parquet --events", "holds a 'summary' table", "right file"),
+        ]
+    ],
+    # ramping, decode, spectrum
+    *[
+        Case(f"{name} {rest}", names, says)
+        for name in ("ramping", "decode", "spectrum")
+        for rest, names, says in [
+            ("", "CKPT", "must be given"),
+            ("ckpts -o new.csv --history --initial", "--history", "leave out --initial"),
+            ("bad/taskless.safetensors -o new.csv", "taskless", "--task"),
+            ("bad/taskless.safetensors -o new.csv --history", "taskless.history", "--snapshots"),
+            ("ckpts -o new.csv --task sine", "inputs", "--task"),
+            ("ckpts -o new.csv -t steps=no", "steps", "'no'"),
+            ("ckpts -o new.csv --memory-units 8", "--memory-units", "1 to 7"),
+            ("ckpts -o new.csv --memory-units 0", "--memory-units", "1 to 7"),
+            (f"ckpts -o {NETWORK}", "names no format", "parquet"),
+        ]
+    ],
+    *[
+        Case(f"{rest} -o new.csv", names, says)
+        for rest, names, says in [
+            ("ramping ckpts --window 3", "--window", "FROM:TO"),
+            ("ramping ckpts --window 5:11", "--window", "0:10"),
+            ("ramping ckpts --window 5:7", "--window", "three steps"),
+            ("ramping ckpts --min-slope nan", "--min-slope", "0 or more"),
+            ("ramping ckpts --min-r2 1", "--min-r2", "less than 1"),
+            ("ramping ckpts --trials 0", "--trials", "1 or more"),
+            ("decode ckpts --fit-trials 1", "--fit-trials", "2 or more"),
+            ("decode ckpts --test-trials 0", "--test-trials", "2 or more"),
+            ("decode ckpts --noise -1", "--noise", "0 or more"),
+            ("decode ckpts --noise inf", "--noise", "0 or more"),
+            ("spectrum ckpts --trials 0", "--trials", "1 or more"),
+            ("spectrum ckpts --trials 1 -t steps=2", "--trials", "3 steps"),
+        ]
+    ],
     # twin
     Case("twin -o new", "CKPT, --overlaps", "one of the two"),
     Case("twin ckpts", "--out", "must be given"),
@@ -910,8 +1025,34 @@ CASES = [
             ("gram.csv --rank 1", "--rank", "leave them out"),
             ("gram.csv --nonlinearity relu", "relu", "known: identity"),
             ("gram.csv --network z", "--network", "no column 'network'"),
-            ("bad/indefinite.csv", "eigenvalue -1", "smaller"),
+            ("bad/indefinite.csv", "eigenvalue of -1", "smaller"),
             ("bad/lacking.csv", "the pair v, z is missing", "give all 10"),
+        ]
+    ],
+    # freeze-in
+    *[
+        Case(f"freeze-in -o new.csv {rest}", names, says)
+        for rest, names, says in [
+            ("--units 0", "--units", "between 1 and 10000"),
+            ("--cues 0", "--cues", "between 1 and 10000"),
+            ("--gain -1", "--gain", "between 0 and 1e+06"),
+            ("--alpha 0", "--alpha", "above 0 and at most 1"),
+            ("--alpha nan", "--alpha", "above 0 and at most 1"),
+            ("--rate nan", "--rate", "between 0 and 1e+06"),
+            ("--amplitude inf", "--amplitude", "between 0 and 1e+06"),
+            ("--noise -1", "--noise", "between 0 and 1e+06"),
+            ("--cue-steps 0", "--cue-steps", "between 1 and 10000"),
+            ("--plastic-steps 10001", "--plastic-steps", "between 1 and 10000"),
+            ("--epochs 0", "--epochs", "between 1"),
+            ("--plastic afterwards", "afterwards", "did you mean 'after'"),
+            ("--probe-every 0", "--probe-every", "between 1"),
+            ("--free-steps -1", "--free-steps", "between 0"),
+            ("--still 0", "--still", "above 0 and at most 1"),
+            ("--apart 2", "--apart", "above 0 and at most 1"),
+            ("--certify lst", "lst", "did you mean 'last'"),
+            ("--seeds 3:1", "--seeds", "3:1"),
+            ("--overwrite", "--overwrite", "add --save DIR"),
+            ("--save ckpts/training.parquet", "ckpts/training.parquet", ""),
         ]
     ],
     # sample-gram
@@ -932,7 +1073,7 @@ CASES = [
             ("--start random -t gain=2", "-t", "add --task"),
             ("--start random --task flipflop", "has 1 inputs", "flipflop"),
             ("--overlaps gram.csv --rank 2", "--rank", "the table has its vectors"),
-            ("--overlaps bad/indefinite.csv", "eigenvalue -1", "smaller"),
+            ("--overlaps bad/indefinite.csv", "eigenvalue of -1", "smaller"),
             ("--overlaps bad/text.csv", "bad/text.csv", "no readable csv"),
             ("--overlaps -", "standard input", "is empty"),
         ]

@@ -137,7 +137,10 @@ def test_every_command_says_what_it_reads_and_writes():
 
 def test_the_list_of_commands_is_in_groups():
     shown = run_cli("--help").out.decode()
-    places = [shown.index(f" {title} ") for title in ("Networks", "Tasks", "Run and compare", "Take apart", "Look")]
+    places = [
+        shown.index(f" {title} ")
+        for title in ("Networks", "Tasks", "Run and compare", "Take apart", "Along training", "Look")
+    ]
     assert places == sorted(places)
 
 
@@ -147,6 +150,9 @@ ANY = {
     ("train", "momentum"): "0 to below 1",
     ("train", "rank"): "1 to the units",
     ("memory-demand", "tolerance"): "from 0 to below 1",
+    ("ramping", "memory_units"): "from 1 to one less than all",
+    ("decode", "memory_units"): "from 1 to one less than all",
+    ("spectrum", "memory_units"): "from 1 to one less than all",
 }
 
 

@@ -1,5 +1,6 @@
 """Section 1 of the contract, for every registered command."""
 
+import contextlib
 import csv
 import io
 import json
@@ -14,11 +15,13 @@ import pytest
 
 from rnnkit._version import __version__
 from rnnkit.cli.main import app, main
+from rnnkit.cli.talk import talk
 from rnnkit.history import history_beside
 from rnnkit.provenance import file_digest
 from rnnkit.schemas import SCHEMAS
 from rnnkit.tables import arrow_schema, read
 from tests.conftest import QUICK, edit_weights, folder_state, run_cli, table_note, without_seconds
+from tests.stages.planted_circuits import fill_rank_one
 from tests.stages.planted_courses import save_course
 from tests.stages.planted_onsets import fill
 
@@ -45,12 +48,23 @@ TABLES = {
     "overlaps --history": (["overlaps", "{ckpts}", "--rank", "2", "--history"], "overlaps"),
     "path-dependence": (["path-dependence", "{courses}"], "path_dependence"),
     "onset": (["onset", "{searched}"], "onsets"),
+    "weight-updates": (["weight-updates", "{ckpts}"], "weight_updates"),
+    "ramping": (["ramping", "{ckpts}", "--trials", "3"], "ramping"),
+    "ramping --history": (["ramping", "{ckpts}", "--trials", "3", "--history", "--summary"], "ramping_summary"),
+    "decode": (["decode", "{ckpts}", "--fit-trials", "30", "--test-trials", "9"], "decoding"),
+    "spectrum": (["spectrum", "{ckpts}", "--trials", "2"], "spectra"),
+    "latent": (["latent", "{circuits}"], "latent"),
+    "latent --history": (["latent", "{circuits}", "--history"], "latent"),
     "memory-demand": (
         [
             *("memory-demand", "flipflop", "-t", "steps=8", "--history", "1:4", "--trials", "20"),
             *("--steps", "3", "--hidden", "4", "--bootstrap", "9"),
         ],
         "memory_demand",
+    ),
+    "freeze-in": (
+        ["freeze-in", "--units", "20", "--cues", "2", "--epochs", "1", "--free-steps", "9", "--seeds", "0:2"],
+        "freeze_in",
     ),
     "fixedpoints": (["fixedpoints", "{ckpts}", "--starts", "12"], "fixedpoints"),
 }
@@ -84,7 +98,15 @@ READ = {
     "overlaps --history": ["{ckpts}"],
     "path-dependence": ["{courses}"],
     "onset": ["{searched}", "{searched}/training.parquet"],
+    "weight-updates": ["{ckpts}"],
+    "ramping": ["{ckpts}"],
+    "ramping --history": ["{ckpts}"],
+    "decode": ["{ckpts}"],
+    "spectrum": ["{ckpts}"],
+    "latent": ["{circuits}"],
+    "latent --history": ["{circuits}"],
     "memory-demand": [],
+    "freeze-in": [],
 }
 
 
@@ -98,6 +120,7 @@ def places(ensemble, tables, tmp_path_factory) -> dict[str, str]:
     searched = fill(tmp_path_factory.mktemp("searched"))
     (searched / "other.parquet").unlink()
     return {
+        "circuits": str(fill_rank_one(tmp_path_factory.mktemp("circuits"))),
         "searched": str(searched),
         "courses": str(courses),
         "ckpts": str(ensemble),
@@ -185,7 +208,11 @@ def test_metadata(name, line):
     for where in line(READ[name]):
         path = Path(where)
         held = sorted(p for p in path.glob("*.safetensors") if ".history." not in p.name) if path.is_dir() else [path]
-        files += held + ([history_beside(p) for p in held] if "--history" in words or name == "path-dependence" else [])
+        files += held + (
+            [history_beside(p) for p in held]
+            if "--history" in words or name in ("path-dependence", "weight-updates")
+            else []
+        )
     assert note["inputs"] == {str(path): file_digest(path) for path in files}
 
 
@@ -293,7 +320,7 @@ def test_a_failure_midway_leaves_no_half_file(name, line, tmp_path, monkeypatch)
 @pytest.mark.parametrize("name", REGISTERED)
 def test_debug_shows_the_traceback(name, tmp_path):
     words = {"train": ["--model", "x", "-o", tmp_path / "o"], "tasks": ["x"], "sample": ["x"], "degeneracy": []}
-    words["plot"] = ["x", "none.parquet"]
+    words["plot"], words["freeze-in"] = ["x", "none.parquet"], ["--plastic", "x"]
     default = {"export": ["none", "--to", "npz", "-o", tmp_path / "o"], "import": ["none.pt", "-o", tmp_path / "o"]}
     words["twin"], words["sample-gram"] = ["none", "-o", tmp_path / "o"], ["--start", "x", "-o", tmp_path / "o"]
     rest = {**words, **default}.get(name, ["none"])
@@ -316,6 +343,23 @@ def test_a_mistake_of_ours_is_one_line_too(monkeypatch, capsys):
     assert ended.value.code == 2
     told = "rnnkit tasks: internal error: ZeroDivisionError: by zero really (see the traceback with --debug, "
     assert capsys.readouterr().err == told + "and report it)\n"
+
+
+def test_what_a_library_makes_of_an_interruption_is_one(monkeypatch, capsys):
+    def fail():
+        with contextlib.suppress(KeyboardInterrupt):
+            talk.interrupt()
+        raise RecursionError("maximum recursion depth exceeded")
+
+    monkeypatch.setattr("rnnkit.tasks.task_names", fail)
+    monkeypatch.setattr(sys, "argv", ["rnnkit", "tasks"])
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main()
+    finally:
+        talk.interrupted = False
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "rnnkit tasks: interrupted\n"
 
 
 def test_failed_rows_end_in_code_1(ensemble, tmp_path):

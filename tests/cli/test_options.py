@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -20,9 +21,13 @@ from rnnkit.architectures import Architecture
 from rnnkit.checkpoints import Checkpoint, load_native, save_native
 from rnnkit.cli.main import app
 from rnnkit.numerics.loading_vectors import Layout
+from rnnkit.schemas import get_schema
+from rnnkit.tables import build
 from tests.conftest import QUICK, Outcome, run_cli, table_note, without_seconds
+from tests.stages.planted_circuits import fill_rank_one
 from tests.stages.planted_courses import save_course
 from tests.stages.planted_onsets import fill, fill_phased
+from tests.stages.planted_updates import course, save_walk
 
 COMMANDS = typer.main.get_command(app).commands
 #: In the contract's suite for every command: where output goes, what is said, help.
@@ -81,6 +86,10 @@ def embedded(_: Outcome, folder: Path) -> object:
 
 def controls(_: Outcome, folder: Path) -> object:
     return (folder / "out/c.csv").read_text()
+
+
+def beside(_: Outcome, folder: Path) -> object:
+    return (folder / "out/s.csv").read_text()
 
 
 def stabilisers(done: Outcome, _: Path) -> object:
@@ -488,6 +497,10 @@ def ends_of_intervals(done: Outcome, _: Path) -> object:
 
 ONSETS = "onset searched -q"
 PATH = "path-dependence courses/aba.safetensors -q"
+WALKED = "weight-updates walked -q"
+FOUND = f"{WALKED} --events"
+ENDED = f"{FOUND} --onsets onsets.csv"
+BESIDE = f"{FOUND} --sides out/s.csv"
 TWIN = "twin low --copies 1 -o out -q"
 TABLED = "twin --overlaps gram.csv --network a --step 0 -o out -q"
 SAMPLED = "sample-gram --overlaps gram.csv --network a --step 0 --units 12 -o out -q"
@@ -521,10 +534,24 @@ EFFECTS |= {
     ("onset", "bootstrap"): Effect(ONSETS, f"{ONSETS} --bootstrap 0", column("onset_low"), column("onset")),
     ("onset", "training"): Effect(ONSETS, f"{ONSETS} --training searched/other.parquet", column("onset")),
     ("onset", "seed"): Effect(
-        f"{ONSETS} --bootstrap 5", f"{ONSETS} --bootstrap 5 --seed 2", ends_of_intervals, column("onset")
+        f"{ONSETS} --bootstrap 20", f"{ONSETS} --bootstrap 20 --seed 3", ends_of_intervals, column("onset")
     ),
     ("path-dependence", "checkpoints"): Effect(PATH, f"{PATH} courses/aaa.safetensors", rows),
     ("path-dependence", "connection"): Effect(PATH, f"{PATH} --connection out/c.csv", files, rows),
+    ("weight-updates", "checkpoints"): Effect(WALKED, f"{WALKED} ckpts", rows),
+    ("weight-updates", "correlation"): Effect(WALKED, f"{WALKED} --correlation out/c.csv", files, rows),
+    ("weight-updates", "onsets"): Effect(FOUND, ENDED, rows),
+    ("weight-updates", "align"): Effect(f"{ENDED} --align onset", f"{ENDED} --align crossing", rows),
+    ("weight-updates", "events"): Effect(WALKED, FOUND, rows),
+    ("weight-updates", "window"): Effect(FOUND, f"{FOUND} --window 10", rows),
+    ("weight-updates", "threshold"): Effect(FOUND, f"{FOUND} --threshold 100", rows),
+    ("weight-updates", "merge"): Effect(FOUND, f"{FOUND} --merge 60", rows),
+    ("weight-updates", "margin"): Effect(BESIDE, f"{BESIDE} --margin 5", beside, rows),
+    ("weight-updates", "sustained"): Effect(FOUND, f"{FOUND} --sustained 0", rows),
+    ("weight-updates", "sides"): Effect(FOUND, BESIDE, files, rows),
+    ("weight-updates", "around"): Effect(BESIDE, f"{BESIDE} --around 20", beside, rows),
+    ("weight-updates", "before"): Effect(BESIDE, f"{BESIDE} --before 50,90", beside, rows),
+    ("weight-updates", "after"): Effect(BESIDE, f"{BESIDE} --after 50,90", beside, rows),
     ("twin", "checkpoints"): Effect(TWIN, f"{TWIN} low/a.safetensors".replace(" low ", " "), files),
     ("twin", "overlaps"): Effect(TWIN, TABLED, made),
     ("twin", "network"): Effect(TABLED, TABLED.replace("--network a", "--network b"), made),
@@ -554,6 +581,78 @@ EFFECTS |= {
     ("sample-gram", "task"): Effect(STARTED, f"{STARTED} --task filter", made),
     ("sample-gram", "parameters"): Effect(f"{STARTED} --task filter", f"{STARTED} --task filter -t gain=2", made),
     ("sample-gram", "overwrite"): Effect(f"{STARTED} ; {STARTED}", f"{STARTED} ; {STARTED} --overwrite", code),
+}
+
+
+FREEZE = "freeze-in --units 20 --cues 2 --epochs 2 --free-steps 20 --seeds 0 --certify none -q"
+#: Whatever moves counts as settled.
+LAX = f"{FREEZE} --still 1"
+FROZEN = f"{FREEZE} --save out"
+
+EFFECTS |= {
+    ("freeze-in", "units"): Effect(FREEZE, f"{FREEZE} --units 21", column("rms")),
+    ("freeze-in", "cues"): Effect(FREEZE, f"{FREEZE} --cues 3", column("cue")),
+    ("freeze-in", "gain"): Effect(FREEZE, f"{FREEZE} --gain 1.2", column("rms")),
+    ("freeze-in", "alpha"): Effect(FREEZE, f"{FREEZE} --alpha .2", column("rms")),
+    ("freeze-in", "rate"): Effect(FREEZE, f"{FREEZE} --rate .01", column("weight_change")),
+    ("freeze-in", "amplitude"): Effect(FREEZE, f"{FREEZE} --amplitude 1", column("rms")),
+    ("freeze-in", "cue_steps"): Effect(FREEZE, f"{FREEZE} --cue-steps 9", column("rms")),
+    ("freeze-in", "plastic_steps"): Effect(FREEZE, f"{FREEZE} --plastic-steps 9", column("weight_change")),
+    ("freeze-in", "epochs"): Effect(FREEZE, f"{FREEZE} --epochs 3", column("epoch")),
+    ("freeze-in", "noise"): Effect(FREEZE, f"{FREEZE} --noise .3", column("weight_change")),
+    ("freeze-in", "plastic"): Effect(FREEZE, f"{FREEZE} --plastic during", column("weight_change")),
+    ("freeze-in", "carry"): Effect(FREEZE, f"{FREEZE} --carry", column("weight_change")),
+    ("freeze-in", "seeds"): Effect(FREEZE, f"{FREEZE} --seeds 0,4", column("network")),
+    ("freeze-in", "probe_every"): Effect(FREEZE, f"{FREEZE} --probe-every 2", column("epoch")),
+    ("freeze-in", "free_steps"): Effect(FREEZE, f"{FREEZE} --free-steps 30", column("rms"), column("weight_change")),
+    ("freeze-in", "still"): Effect(FREEZE, LAX, column("settled"), column("speed")),
+    ("freeze-in", "apart"): Effect(LAX, f"{LAX} --apart 1", column("point"), column("settled")),
+    ("freeze-in", "certify"): Effect(LAX, f"{LAX} --certify last", column("certified"), column("point")),
+    ("freeze-in", "save"): Effect(FREEZE, FROZEN, files, rows),
+    ("freeze-in", "overwrite"): Effect(f"{FROZEN} ; {FROZEN}", f"{FROZEN} ; {FROZEN} --overwrite", code),
+    ("freeze-in", "threads"): Effect(f"{FREEZE} --threads 1", f"{FREEZE} --threads 2", threads, rows),
+}
+
+RAMPS = "ramping ckpts --trials 5 -q"
+DECODED = "decode ckpts --fit-trials 40 --test-trials 9 -q"
+SOUNDS = "spectrum ckpts --trials 3 -q"
+
+EFFECTS |= {
+    (name, option): Effect(line, f"{line} {more}", see, same)
+    for name, line, group in (("ramping", RAMPS, "group"), ("decode", DECODED, "units"), ("spectrum", SOUNDS, "group"))
+    for option, more, see, same in (
+        ("checkpoints", "current", rows, None),
+        ("task", "--task flipflop -t bits=2", rows, None),
+        ("parameters", "-t probability=1", rows, None),
+        ("history", "--history", rows, None),
+        ("initial", "--initial", rows, None),
+        ("memory_units", "--memory-units 3", column(group), None),
+        ("seed", "--seed 1", rows, None),
+    )
+}
+EFFECTS |= {
+    ("ramping", "window"): Effect(RAMPS, f"{RAMPS} --window 0:5", column("slope"), column("peak")),
+    ("ramping", "min_slope"): Effect(
+        f"{RAMPS} --min-r2 0", f"{RAMPS} --min-r2 0 --min-slope 9", column("ramping"), column("slope")
+    ),
+    ("ramping", "min_r2"): Effect(
+        f"{RAMPS} --min-slope 0", f"{RAMPS} --min-slope 0 --min-r2 0", column("ramping"), column("slope")
+    ),
+    ("ramping", "summary"): Effect(RAMPS, f"{RAMPS} --summary", table_names),
+    ("ramping", "trials"): Effect(RAMPS, f"{RAMPS} --trials 6", column("slope")),
+    ("decode", "fit_trials"): Effect(DECODED, f"{DECODED} --fit-trials 50", column("r2_fit")),
+    ("decode", "test_trials"): Effect(DECODED, f"{DECODED} --test-trials 8", column("mse"), column("r2_fit")),
+    ("decode", "noise"): Effect(DECODED, f"{DECODED} --noise .5", column("r2")),
+    ("spectrum", "summary"): Effect(SOUNDS, f"{SOUNDS} --summary", table_names),
+    ("spectrum", "trials"): Effect(SOUNDS, f"{SOUNDS} --trials 4", column("frequency")),
+    **{
+        (name, "device"): Effect(f"{line} --device cpu", f"{line} --device cuda:99", code)
+        for name, line in (("ramping", RAMPS), ("decode", DECODED), ("spectrum", SOUNDS))
+    },
+    **{
+        (name, "threads"): Effect(f"{line} --threads 1", f"{line} --threads 2", threads, rows)
+        for name, line in (("ramping", RAMPS), ("decode", DECODED), ("spectrum", SOUNDS))
+    },
 }
 
 
@@ -601,6 +700,38 @@ def degeneracies() -> str:
     return "\n".join(lines) + "\n"
 
 
+LATENT = "latent rank-one -q"
+SINCE = f"{LATENT} --history --align onset --onsets onsets.parquet"
+
+EFFECTS |= {
+    ("latent", "checkpoints"): Effect(LATENT, "latent rank-one/a.safetensors -q", rows),
+    ("latent", "history"): Effect(LATENT, f"{LATENT} --history", rows),
+    ("latent", "grid"): Effect(LATENT, f"{LATENT} --grid 20", column("flatness")),
+    ("latent", "range_"): Effect(LATENT, f"{LATENT} --range -1,1", column("flatness")),
+    ("latent", "constant"): Effect(LATENT, f"{LATENT} --input .5,0", column("roots")),
+    ("latent", "threshold"): Effect(LATENT, f"{LATENT} --threshold .5", column("flatness"), column("roots")),
+    ("latent", "task_range"): Effect(
+        LATENT, f"{LATENT} --task-range -2,0", column("flatness_range"), column("flatness")
+    ),
+    ("latent", "flow"): Effect(LATENT, f"{LATENT} --flow out/f.csv", files, rows),
+    ("latent", "align"): Effect(SINCE, SINCE.replace("onset --", "crossing --"), column("relative_step")),
+    ("latent", "onsets"): Effect(SINCE, SINCE.replace("onsets.parquet", "later.parquet"), column("relative_step")),
+}
+
+
+@pytest.fixture(scope="module")
+def rank_one(tmp_path_factory) -> Path:
+    """Two networks of rank one with snapshots, and when their searches ended."""
+    return fill_rank_one(tmp_path_factory.mktemp("latent") / "rank-one")
+
+
+def ends(later: int) -> pa.Table:
+    """An `onsets` table of the two."""
+    held = {"criterion": "hinge", "chance": 1.0, "onset": 5 + later, "crossing": 9 + later, "relapses": 0}
+    held |= {"censored": False, "evaluations": 20, "steps_per_epoch": 5, "status": "ok"}
+    return build("onsets", [held | {"network": name} for name in "ab"])
+
+
 @pytest.fixture(scope="module")
 def low(tmp_path_factory) -> Path:
     """Two low-rank networks of rank 2, with their weights before training."""
@@ -643,6 +774,30 @@ def searches(tmp_path_factory) -> Path:
     return root
 
 
+@pytest.fixture(scope="module")
+def walked(tmp_path_factory) -> Path:
+    """A network whose training had two events, and a spike that was none."""
+    folder = tmp_path_factory.mktemp("walked") / "walked"
+    folder.mkdir()
+    save_walk(folder, course())
+    return folder
+
+
+def onsets() -> str:
+    """The end of its search phase, at the second event, as a text table."""
+    names = ",".join(column.name for column in get_schema("onsets").columns)
+    held = {"network": "net", "onset": 1080, "onset_low": 1050, "crossing": 1105, "censored": "false", "status": "ok"}
+    held |= {
+        "criterion": "hinge",
+        "relapses": 0,
+        "evaluations": 9,
+        "steps_per_epoch": 50,
+        "chance": 1,
+        "search_steps": 1,
+    }
+    return f"{names}\n{','.join(str(held.get(name, '')) for name in names.split(','))}\n"
+
+
 def gram() -> str:
     """Overlaps of two networks at two steps, as a text table."""
     lines = ["network,step,left,right,value"]
@@ -663,14 +818,19 @@ def switches() -> dict[str, np.ndarray]:
 
 
 @pytest.fixture
-def desk(ensemble, tables, current, low, descended, courses, searches, tmp_path, monkeypatch) -> Path:
+def desk(ensemble, tables, current, low, descended, courses, searches, walked, rank_one, tmp_path, monkeypatch) -> Path:
     (tmp_path / "ckpts").symlink_to(ensemble)
     (tmp_path / "current").symlink_to(current)
     (tmp_path / "low").symlink_to(low)
     (tmp_path / "descended").symlink_to(descended)
     (tmp_path / "courses").symlink_to(courses)
+    (tmp_path / "rank-one").symlink_to(rank_one)
+    pq.write_table(ends(0), tmp_path / "onsets.parquet")
+    pq.write_table(ends(2), tmp_path / "later.parquet")
     for name in ("searched", "phased"):
         (tmp_path / name).symlink_to(searches / name)
+    (tmp_path / "walked").symlink_to(walked)
+    (tmp_path / "onsets.csv").write_text(onsets())
     (tmp_path / "gram.csv").write_text(gram())
     for path in tables.iterdir():
         (tmp_path / path.name).symlink_to(path)

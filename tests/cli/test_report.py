@@ -78,6 +78,19 @@ def test_overlaps_and_their_theory_are_drawn_and_said(tmp_path, monkeypatch):
     assert commands[0].startswith("rnnkit plot overlaps run/theory.parquet")
 
 
+def test_path_dependence_is_drawn_and_said(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    table(tmp_path / "run" / "paths.parquet", "path_dependence", planted.path_dependence(2))
+    assert run_cli("report", "run", "--static", "-o", "r.html").code == 0
+    read = Reading((tmp_path / "r.html").read_text())
+    drawn = [element["id"] for element in read.all("section") if element.get("id", "").startswith("plot-")]
+    assert drawn == ["plot-path-dependence"]
+    assert "Left of the way to another task and back" in " ".join(read.said("li"))
+    commands = [text for text in read.said("code") if text.startswith("rnnkit plot ")]
+    assert commands == ["rnnkit plot path-dependence run/paths.parquet -o path-dependence.pdf"]
+
+
 def test_nothing_goes_to_a_terminal(folder):
     done = run_cli("report", "run", terminal=True)
     assert (done.code, done.out) == (2, b"")

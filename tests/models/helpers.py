@@ -21,7 +21,7 @@ def architecture(family: str, phi: str = "tanh", units: int = 7, inputs: int = 3
         units=units,
         inputs=inputs,
         outputs=outputs,
-        nonlinearity=phi,
+        nonlinearity=phi if phi in spec.nonlinearities else spec.nonlinearities[0],
         rate=0.3 if spec.rate_name else 1.0,
         rank=2 if spec.low_rank else 0,
     )

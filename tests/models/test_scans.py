@@ -99,7 +99,7 @@ def test_lowrank_is_current_with_the_product() -> None:
     torch.testing.assert_close(first, second, rtol=0, atol=1e-14)
 
 
-@pytest.mark.parametrize("family", ["vanilla", "mup", "leaky", "current", "lowrank", "gru", "lstm"])
+@pytest.mark.parametrize("family", ["vanilla", "mup", "leaky", "current", "lowrank", "plrnn", "gru", "lstm"])
 def test_missing_biases_count_as_zero(family: str) -> None:
     model, weights = random_ensemble(family)
     bare = {name: value for name, value in weights.items() if not name.endswith("bias")}

@@ -71,8 +71,8 @@ def test_draws_go_by_the_generator():
 @pytest.mark.parametrize(
     ("wanted", "message"),
     [
-        (np.array([[1.0, 2.0], [2.0, 1.0]]), "eigenvalue -1"),
-        (-np.eye(2), "eigenvalue -1"),
+        (np.array([[1.0, 2.0], [2.0, 1.0]]), "eigenvalue of -1"),
+        (-np.eye(2), "eigenvalue of -1"),
         (np.array([[1.0, 0.5], [0.4, 1.0]]), "not symmetric"),
         (np.array([[np.nan]]), "not all finite"),
     ],

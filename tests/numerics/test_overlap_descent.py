@@ -1,7 +1,5 @@
 """Descent followed in the overlaps, against networks of N units trained by autograd and by the package itself."""
 
-import time
-
 import numpy as np
 import pytest
 import torch
@@ -77,13 +75,13 @@ def test_map_of_tanh_is_descent_on_vectors_whose_loss_is_the_theorys() -> None:
     inputs, targets, mask = (torch.tensor(held[0]) for held in (trials.inputs, trials.targets, trials.mask))
     # Every trial moves from the first step on, so that the reference's root is smooth.
     x = torch.tensor(oracle.vectors_of(floor.START, 50, 1), requires_grad=True)
-    for _ in range(20):
+    for _ in range(100):
         outputs = oracle.theory_outputs(x.T @ x / 50, ONE, ALPHA, False, inputs)
         (slope,) = torch.autograd.grad(oracle.masked_error(outputs, targets, mask), [x])
         x = (x - 0.25 * 50 * slope).detach().requires_grad_(True)
     expected = overlaps_of(x.detach().numpy())
     model = ReducedModel(layout=ONE, alpha=ALPHA, linear=False)
-    path = descend(model, floor.START[None], trials, DescentRule(rate=0.25), (20,))
+    path = descend(model, floor.START[None], trials, DescentRule(rate=0.25), (100,))
     assert np.abs(expected - floor.START).max() > 0.1
     assert np.abs(path.overlaps[0, 0] - expected).max() < 1e-10
 
@@ -117,8 +115,8 @@ def test_trained_tanh_networks_stay_near_the_theory() -> None:
 def test_seeds_spread_as_the_root_of_the_size() -> None:
     trials = floor.flip_flop(1.0, 0.5)
     spread = []
-    for units in (128, 2048):
-        measured = floor.train(floor.vectors_of(floor.START, units, range(4)), trials, 0.25, 15)
+    for units in (256, 4096):
+        measured = floor.train(floor.vectors_of(floor.START, units, range(16)), trials, 0.25, 8)
         spread.append(np.sqrt(measured.overlaps.var(0, ddof=1).mean()))
     assert 2 < spread[0] / spread[1] < 6
 
@@ -198,14 +196,6 @@ def test_what_diverges_is_not_a_number() -> None:
     path = descend(linear(ONE), floor.START[None], filter_trials(1, noise=False), DescentRule(rate=50.0), (0, 60))
     assert np.isfinite(path.overlaps[0, 0]).all()
     assert not np.isfinite(path.overlaps[0, 1]).any() or not np.isfinite(path.losses[0, -1])
-
-
-def test_thousand_steps_take_less_than_half_a_second() -> None:
-    trials = filter_trials(1, noise=False)
-    descend(linear(ONE), floor.START[None], trials, DescentRule(rate=0.1), (1,))
-    began = time.process_time()
-    descend(linear(ONE), floor.START[None], trials, DescentRule(rate=0.1), range(1001))
-    assert time.process_time() - began < 0.5
 
 
 def test_vanishing_trials_of_the_first_step_are_no_trouble() -> None:

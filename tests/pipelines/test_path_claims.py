@@ -1,20 +1,16 @@
-"""The claims on memory and divergence: of planted tables, and the Makefile's commands."""
+"""The claims on memory and divergence: of planted tables."""
 
 from __future__ import annotations
 
-import shlex
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
-import typer.main
 
-from rnnkit.cli.main import app
 from rnnkit.errors import InputError
 from rnnkit.provenance import Provenance
 from rnnkit.tables import build, open_writer, table_metadata
-from tests.pipelines.scripts import PIPELINES, load
+from tests.pipelines.scripts import load
 
 claims = load("overlaps", "path_claims")
 
@@ -113,20 +109,6 @@ def test_single_overlaps(tmp_path, figure):
     few = write(tmp_path / "f.parquet", "overlaps", rows[:4])
     with pytest.raises(InputError, match="lacks networks"):
         list(claims.outcomes(figure, table, few))
-
-
-def test_every_command_is_real(tmp_path):
-    line = ["make", "-n", "-C", str(PIPELINES / "overlaps"), f"OUT={tmp_path / 'new'}", "RNNKIT=rnnkit", "SEEDS=0:2"]
-    planned = subprocess.run(line, capture_output=True, text=True, check=True).stdout
-    commands = typer.main.get_command(app).commands
-    names = []
-    for text in (text.partition("||")[0] for text in planned.splitlines() if text.startswith("rnnkit ")):
-        _, name, *words = shlex.split(text)
-        values = commands[name].make_context(name, words).params
-        names.append(name)
-        if name == "train":
-            assert values["seeds"] == "0:2"
-    assert sorted(names) == ["overlaps"] * 2 + ["path-dependence"] * 3 + ["train"] * 6
 
 
 def test_the_script_writes_a_table(tmp_path, capsys):

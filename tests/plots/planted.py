@@ -363,6 +363,66 @@ def gram_matrix(count: int, steps: tuple[int, ...] = (0, 20), vectors: tuple[str
     return build("gram_matrix", rows)
 
 
+#: Of `path_dependence`: what is left of unseen overlaps, as shares of this, is .1; of the others less.
+LEFT = {"unseen": 0.1, "visible": 0.01, "functional": 0.001}
+
+
+def path_dependence(count: int, measures: tuple[str, ...] = ("memory", "divergence")) -> pa.Table:
+    """Excursions of 2. Network k has `LEFT` times k + 1 left, after memory half as much beyond the control."""
+    tasks = {"memory": ("A,B,A", "A,A,A"), "divergence": ("A,C", "B,C")}
+    rows = [
+        {
+            "network": f"{tasks[measure][0].lower().replace(',', '')}-{name}",
+            "other": f"{tasks[measure][1].lower().replace(',', '')}-{name}",
+            "measure": measure,
+            "kind": kind,
+            "protocol": tasks[measure][0],
+            "other_protocol": tasks[measure][1],
+            "excursion": 2.0,
+            "left": 2 * share * (k + 1),
+            "ratio": share * (k + 1),
+            "beyond_control": share * (k + 1) if measure == "memory" else None,
+            "ratio_beyond_control": share * (k + 1) / 2 if measure == "memory" else None,
+            "losses": [1e-9] * len(tasks[measure][0].split(",")),
+            "other_losses": [1e-9] * len(tasks[measure][0].split(",")),
+            "stop_loss": 1e-6,
+            "status": "ok",
+        }
+        for measure in measures
+        for k, name in enumerate(names(count))
+        for kind, share in LEFT.items()
+    ]
+    return build("path_dependence", rows)
+
+
+def latent(count: int, steps: tuple[int, ...] = (0, 10, 20, 30, 40), aligned: bool = False) -> pa.Table:
+    """Circuits that go from one fixed point to three; the last network has no onset."""
+    rows = []
+    for n, network in enumerate(names(count)):
+        for step in steps:
+            three = step > 10
+            roots, slopes = ([-1.0, 0.0, 1.0 + n], [-0.5, 0.4, -0.3]) if three else ([0.0], [-0.1])
+            held = {"network": network, "step": step, "fixed_points": len(roots), "stable": 2 if three else 1}
+            held |= {"stable_steps": held["stable"], "roots": roots, "slopes": slopes, "flatness": step / 40 + n}
+            held |= {"fixed_points_fine": len(roots), "outside": 0, "flatness_range": step / 80 + n}
+            known = aligned and n + 1 < count
+            held |= {"relative_step": step - 15.0 if known else None, "min_abs_velocity": 0.0}
+            rows.append(held | {"status": "no_onset" if aligned and not known else "ok"})
+    table = build("latent", rows)
+    return table if aligned else table.drop_columns(["relative_step"])
+
+
+def latent_flow(count: int, steps: tuple[int, ...] = (0, 10, 20, 30, 40)) -> pa.Table:
+    """-k + (step / 20) k, on five points."""
+    rows = [
+        {"network": network, "step": step, "kappa": k, "velocity": (step / 20 - 1) * k, "slope": 0.0, "status": "ok"}
+        for network in names(count)
+        for step in steps
+        for k in (-2.0, -1.0, 0.0, 1.0, 2.0)
+    ]
+    return build("latent_flow", rows).drop_columns(["relative_step"])
+
+
 def onsets(count: int) -> pa.Table:
     """Network k ended its search at step 100 (k + 1), 10 early to 20 late; the second is searching, the fourth fell."""
     rows: list[dict[str, Any]] = []
@@ -376,3 +436,110 @@ def onsets(count: int) -> pa.Table:
         row |= {"search_steps": 500} if status == "no_end" else {"crossing": at + 50}
         rows.append(row)
     return build("onsets", rows)
+
+
+def weight_updates(count: int, onset: float | None = None) -> pa.Table:
+    """Update k of six has the singular values 2k + 2 and k + 1; updates 1 and 2 are explicit, 4 is hidden.
+
+    Snapshots are 4 steps apart, the last 1 step; the cosine is k / 10, of a random walk k / 20.
+    """
+    steps = [0, 4, 8, 12, 16, 20, 21]
+    marks = ["none", "explicit", "explicit", "none", "hidden", "none", None]
+    rows: list[dict[str, Any]] = []
+    for name in names(count):
+        for k, step in enumerate(steps):
+            row = {"network": name, "step": step, "weight_singular_values": [10.0 + k, 1.0], "status": "ok"}
+            if k < 6:
+                row |= {"gap": steps[k + 1] - step, "update_singular_values": [2.0 * k + 2, k + 1.0]}
+                row |= {"alignment": k / 10, "alignment_null": k / 20, "score": 0.0, "update_norm": 1.0}
+            rows.append(row | {"event": marks[k], "relative_step": None if onset is None else step - onset})
+    rows[-1]["status"] = "last"
+    return build("weight_updates", rows)
+
+
+def weight_correlation(count: int, steps: tuple[int, ...] = (0, 10, 30)) -> pa.Table:
+    """The correlation falls by a hundredth a step."""
+    rows = [
+        {"network": name, "step_a": a, "step_b": b, "correlation": 1 - (b - a) / 100, "status": "ok"}
+        for name in names(count)
+        for k, a in enumerate(steps)
+        for b in steps[k + 1 :]
+    ]
+    return build("weight_correlation", rows)
+
+
+def freeze_in(count: int, cues: int = 4) -> pa.Table:
+    """Of network k's cues one more settles every two epochs, from epoch 2 k on; the first two at one point."""
+    rows: list[dict[str, Any]] = []
+    for k, name in enumerate(names(count)):
+        for epoch in (0, 2, 4, 6, 8):
+            settled = min(cues, max(0, epoch // 2 - k))
+            shared = {"network": name, "epoch": epoch, "weight_norm_ratio": 1 + epoch / 100, "weight_change": 0.0}
+            for cue in range(cues):
+                held = cue < settled
+                point = max(0, cue - 1) if held else None
+                shown = {"settled": held, "speed": 0.0 if held else 1.0, "rms": 0.9, "status": "ok"}
+                rows.append(shared | shown | {"cue": cue, "point": point, "overlap_cue": 0.5})
+    return build("freeze_in", rows)
+
+
+def ramping_summary(count: int, steps: tuple[int, ...] = (0, 10, 20)) -> pa.Table:
+    """Of ten units, one more ramps at each step and in each network; the last network has no numbers at the end."""
+    rows = [
+        {
+            "network": name,
+            "step": step,
+            "group": group,
+            "units": 10,
+            "ramping": min(10, k + step // 10 + (group != "all")),
+        }
+        | {"mean_abs_slope": 0.001 * (1 + k + step), "median_r2": 0.5, "status": "ok"}
+        for k, name in enumerate(names(count))
+        for step in steps
+        for group in ("all", "memory", "computation")
+    ]
+    if count > 1:
+        for row in rows[-3:]:
+            row |= {"ramping": None, "mean_abs_slope": None, "median_r2": None, "status": "diverged"}
+    return build("ramping_summary", rows)
+
+
+def ramping(count: int, steps: tuple[int, ...] = (0, 20)) -> pa.Table:
+    """Five units: slopes of .01 k at the last step, which ramp beyond .015; one stands still."""
+    rows = [
+        {"network": name, "step": step, "unit": unit, "group": "memory" if unit < 2 else "computation"}
+        | {"slope": (-1) ** unit * 0.01 * unit * step / 20, "r2": None if unit == 0 else 1 - 0.1 * unit, "peak": 1.0}
+        | {"ramping": step == 20 and unit > 1, "status": "ok" if unit else "constant"}
+        for name in names(count)
+        for step in steps
+        for unit in range(5)
+    ]
+    return build("ramping", rows)
+
+
+def decoding(count: int, steps: tuple[int, ...] = (0, 20)) -> pa.Table:
+    """R2 of the memory units rises over five steps of a trial; that of the others falls to -2."""
+    r2 = {"all": lambda t: 0.2 * t, "memory": lambda t: 0.1 * t, "computation": lambda t: -0.5 * t}
+    rows = [
+        {"network": name, "step": step, "time": time, "units": units, "target": target}
+        | {"r2": found(time) * (1 + 0.01 * k), "mse": 1 + time, "r2_fit": 0.9, "rank": 4, "status": "ok"}
+        for k, name in enumerate(names(count))
+        for step in steps
+        for time in range(5)
+        for units, found in r2.items()
+        for target in ("cue1", "sum")
+    ]
+    return build("decoding", rows)
+
+
+def spectra(count: int) -> pa.Table:
+    """Amplitudes of 1 at 0; computation units have .5 at .4 besides."""
+    rows = [
+        {"network": name, "step": 20, "group": group, "frequency": f, "status": "ok"}
+        | {"amplitude": 1.0 if f == 0 else 0.5 if (f, group) == (0.4, "computation") else 0.1 + 0.001 * k}
+        | {"amplitude_no_dc": None if f == 0 else 1.0 if f == 0.4 else 0.2}
+        for k, name in enumerate(names(count))
+        for group in ("all", "memory", "computation")
+        for f in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+    ]
+    return build("spectra", rows)

@@ -44,6 +44,7 @@ def test_curves_in_steps_with_chance_and_plateau():
     assert artists(curves, "flipflop-n8-s1 censored")
     assert artists(curves, "chance")[0].get_ydata()[0] == pytest.approx(0.7)
     assert curves.get_yscale() == "log"
+    assert curves.get_xlim() == onsets.get_xlim() == (0, 1.04 * 550)
     assert curves.get_shared_x_axes().joined(curves, onsets)
 
 
@@ -65,6 +66,8 @@ def test_a_rule_without_intervals_and_a_table_without_onsets():
     rows = [row | {"crossing": None, "search_steps": None, "onset": None} for row in planted.onsets(2).to_pylist()]
     with pytest.raises(InputError, match="column 'onset': has no numbers"):
         plot("onset", [("onsets", build("onsets", rows))])
+    (curves,) = plot("onset", [("onsets", build("onsets", rows)), ("training", planted.training(2))]).figure.axes
+    assert curves.get_ylabel().startswith("validation loss")
 
 
 def test_networks_of_another_run_are_named():

@@ -156,7 +156,7 @@ def test_losses_by_network():
     (axes,) = picture.figure.axes
     shades = [to_hex(artists(axes, f"{name} descent")[0].get_color()) for name in planted.names(3)]
     assert shades == [shade.lower() for shade in COLOURS[:3]]
-    assert labels(picture) == ["measured", "predicted (descent)", "predicted (flow)", *planted.names(3)]
+    assert labels(picture) == ["measured", "predicted (descent)", "predicted (flow)", "s0", "s1", "s2"]
     two = drawn("theory-loss", ("overlap_theory", table), colour="network", networks=(ONE,))
     assert not artists(two.figure.axes[0], "flipflop-n8-s1 descent")
     many = drawn("theory-loss", ("overlap_theory", planted.overlap_theory(13)), colour="network")
@@ -190,7 +190,10 @@ def test_the_augmented_gram_matrix():
     assert {(float(y) < 4, float(x) < 4) for x, y in seen.get_xydata()} == {(False, True)}
     assert (len(unseen.get_xydata()), len(seen.get_xydata())) == (12, 16)
     assert np.count_nonzero(held[:, :4]) == 28
-    assert labels(picture) == ["slope, of overlaps seen by the loss", "slope, of overlaps not seen"]
+    assert labels(picture) == [
+        "with a slope, made of overlaps seen by the loss",
+        "with a slope, made of overlaps not seen",
+    ]
 
 
 def test_tanh_mixes_what_an_entry_is_made_of():
@@ -210,7 +213,7 @@ def test_tanh_mixes_what_an_entry_is_made_of():
     # Of m·v by m·v: mm, which is seen, and vv, which is not.
     k = names.index("m·v")
     assert [k, k] in both.get_xydata().tolist()
-    assert "slope, of both" in labels(picture)
+    assert "with a slope, made of both" in labels(picture)
 
 
 def test_the_last_step_or_another():

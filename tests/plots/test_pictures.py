@@ -54,7 +54,15 @@ def everything(count):
         "theory-loss": [("overlap_theory", planted.overlap_theory(count))],
         "gram": [("gram_matrix", planted.gram_matrix(count))],
         "onset": [("onsets", planted.onsets(count)), ("training", planted.training(count))],
+        "freeze-in": [("freeze_in", planted.freeze_in(count))],
+        "ramping": [("ramping_summary", planted.ramping_summary(count))],
+        "decoding": [("decoding", planted.decoding(count))],
+        "activity-spectrum": [("spectra", planted.spectra(count))],
         "twins": [("overlaps", planted.overlaps(count))],
+        "path-dependence": [("path_dependence", planted.path_dependence(count))],
+        "weight-updates": [("weight_updates", planted.weight_updates(count))],
+        "weight-correlation": [("weight_correlation", planted.weight_correlation(count))],
+        "latent": [("latent", planted.latent(count)), ("latent_flow", planted.latent_flow(count))],
     }
 
 

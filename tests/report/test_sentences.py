@@ -51,6 +51,16 @@ FRAMES = {
     "truncations": pd.DataFrame(
         {"rank": [1, 1, 2, 3], "share_of_norm": [0.2, 0.4, 0.9, None], "rollout_distance": [0.1, None, None, None]}
     ),
+    "weight_updates": planted.weight_updates(2).to_pandas(),
+    "weight_events": pd.DataFrame(
+        {
+            "kind": ["onset", "hidden", "onset", "onset", "onset"],
+            "update": [2.0, 9.0, 2.0, 2.0, None],
+            "update_before": [3.0, 1.0, 1.0, None, None],
+            "update_after": [1.0, 1.0, 1.0, 4.0, None],
+            "status": ["ok", "ok", "ok", "nothing_before", "no_onset"],
+        }
+    ),
     "path_dependence": pd.DataFrame(
         {
             "measure": ["memory", "memory", "memory", "divergence"],
@@ -72,6 +82,19 @@ FRAMES = {
     "onsets": pd.DataFrame(
         {"network": list("abc"), "crossing": [100.0, None, 300.0], "censored": [False, True, False]}
         | {"status": ["ok", "no_end", "ok"]}
+    ),
+    "freeze_in": pd.DataFrame(
+        {
+            "network": ["a", "a", "a", "b", "b"],
+            "epoch": [0, 8, 8, 8, 8],
+            "point": [None, 0.0, 1.0, 0.0, None],
+            "certified": [None, True, False, True, None],
+            "abscissa": [None, -0.5, -0.25, -0.75, None],
+        }
+    ),
+    "latent": pd.DataFrame(
+        {"network": list("aabb"), "step": [0, 5, 5, 0], "fixed_points": [1, 3, 1, None]}
+        | {"flatness": [0.1, 0.5, 0.25, None], "outside": [0, 0, 1, None]}
     ),
     "memory_demand": pd.DataFrame({"task": ["sine", "sine", "copy"], "h_star": [2, 2, 11]}),
 }
@@ -123,9 +146,26 @@ SAID = {
         "control).",
         "Apart after the same last task, of the distance before it: unseen overlaps 0.5.",
     ],
-    "carried_overlaps": ["Unseen overlaps carried along the visible path are off by up to 0.25 of moves of 2."],
+    "carried_overlaps": ["Unseen overlaps carried along the visible path are off by up to 0.5 of moves of 9."],
     "onsets": ["Searches of 3 networks (2 ok, 1 no_end): median crossing 300 steps, censored ones included."],
+    "freeze_in": [
+        "After 8 presentations 2 networks settle at 1 to 2 points of 2 cues, certified 1; largest abscissa -0.25."
+    ],
+    "latent": [
+        "Fixed points of the latent circuit at the last step: 1 network with 1, 1 network with 3; flatness 0.25 to "
+        "0.5, median 0.375.",
+        "Beyond the range there are more, in 1 network.",
+    ],
     "memory_demand": ["Memory demand: sine 2 steps; copy 11 steps."],
+    "weight_updates": [
+        "Cosine of updates and the way left: 0.15 in the first half of training, 0.4 in the second; 2 and 2 times that "
+        "of a random walk (medians, 2 networks).",
+        "Sudden updates that last: 2 explicit, 2 hidden.",
+    ],
+    "weight_events": [
+        "Updates at the onset are larger than after it in 2 of 3 networks; before it in 1 of 2 networks.",
+        "1 network without an onset.",
+    ],
 }
 
 

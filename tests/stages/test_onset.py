@@ -138,6 +138,15 @@ def test_chance_counts_the_outputs_that_the_loss_counts():
     assert main.training["chance_accuracy"] == both.training["chance_accuracy"]
 
 
+@pytest.mark.parametrize("level", [0.0, None])
+def test_a_task_without_chance(level):
+    one = planted.network("a")
+    one = replace(one, training=one.training | {"chance_loss": level, "chance_accuracy": None})
+    row = found({"a": planted.falling(29)}, networks=[one])["a"]
+    assert (row["status"], row["chance"], row["onset"], row["crossing"]) == ("no_chance", level, None, None)
+    assert not row["censored"]
+
+
 def test_phases_of_a_protocol(tmp_path):
     folder = planted.fill_phased(tmp_path)
     one = load_native(folder / "phased.safetensors")

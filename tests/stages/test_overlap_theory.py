@@ -96,13 +96,27 @@ def test_direct_descent_leaves_the_unseen_where_it_is(tmp_path):
     assert direct.groupby(["network", "left", "right"])["measured"].nunique().min() > 1
 
 
-def test_tanh_networks_of_many_units_are_near(tmp_path):
-    line = ("overlaps/flipflop-pulse", "--units", 2048, "--epochs", 2, "--seeds", 0)
+TANH = {
+    "plain": (),
+    "momentum": ("--momentum", 0.7, "--lr", 0.08),
+    "biases": ("--bias", "--lr", 0.1),
+    "frozen": ("--freeze", "recurrent.left,input.weight"),
+    "other trials at each step": ("--fresh-trials",),
+}
+
+
+@pytest.mark.parametrize("name", TANH)
+def test_tanh_networks_of_many_units_are_near(name, tmp_path):
+    line = ("overlaps/flipflop-pulse", "--units", 1024, "--epochs", 2, "--batch", 8, "--seeds", 0, *TANH[name])
     rows = beside(trained(tmp_path, *line))
     loss = rows[rows["left"] == "loss"]
     assert loss["deviation"].abs().max() < 0.05 * loss["measured"].iloc[0]
     pairs = rows[rows["left"] != "loss"]
     assert 0 < pairs["deviation"].abs().max() < 0.06
+    moved = pairs["measured"] - pairs.groupby(["left", "right"])["measured"].transform("first")
+    assert moved.abs().max() > 4 * pairs["deviation"].abs().max()
+    if name == "frozen":
+        assert moved[(pairs["left"].isin(["m", "u"])) & (pairs["right"].isin(["m", "u"]))].abs().max() == 0
 
 
 def test_without_a_history_the_ends_are_compared(tmp_path):
@@ -148,6 +162,17 @@ def test_what_flow_conserves_drifts_less_in_smaller_steps(tmp_path):
     assert (ratio < 2.4).all()
     adam = trained(tmp_path / "adam", "overlaps/filter", "--optimizer", "adam", "--lr", 1e-2)
     assert not pd.concat([table.to_pandas() for table in conserved_quantities(*adam)])["holds"].any()
+
+
+def test_without_a_history_a_drift_is_that_of_the_whole_training(tmp_path):
+    networks, histories = trained(tmp_path, "overlaps/filter")
+    ends, whole = (
+        pd.concat([table.to_pandas() for table in conserved_quantities(networks, held)]) for held in ((), histories)
+    )
+    assert sorted(ends["step"].unique()) == [0, 30]
+    assert ends[ends["step"] == 30]["drift"].abs().min() > 0
+    last = whole[whole["step"] == 30].set_index(["network", "quantity"])["drift"]
+    assert np.allclose(ends[ends["step"] == 30].set_index(["network", "quantity"])["drift"], last, atol=1e-15)
 
 
 def test_gram_matrices_are_those_of_the_overlaps(tmp_path):

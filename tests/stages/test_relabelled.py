@@ -24,6 +24,9 @@ def network(family: str, units: int = 9, seed: int = 0) -> Checkpoint:
     )
     rng = np.random.default_rng(seed)
     weights = {name: rng.normal(size=size).astype(np.float32) for name, size in shape.shapes().items()}
+    if family == "plrnn":  # nothing bounds its states: weights of order one run away along one direction
+        for name in ("recurrent.weight", "recurrent.diagonal"):
+            weights[name] *= np.float32(0.2)
     task = {"task": "flipflop", "task_parameters": {"bits": 2, "steps": 30}}
     return Checkpoint(f"net{seed}", shape, weights, {k: v.copy() for k, v in weights.items()}, **task)
 

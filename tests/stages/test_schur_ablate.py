@@ -38,7 +38,7 @@ def network(name="net", family="vanilla", units=8, seed=0, **rest) -> Checkpoint
         outputs=2,
         rate=0.4 if spec.rate_name else 1.0,
         rank=3 if spec.low_rank else 0,
-        nonlinearity=rest.pop("nonlinearity", "tanh"),
+        nonlinearity=rest.pop("nonlinearity", ""),
         gamma=rest.pop("gamma", 1.0),
     )
     rng = np.random.default_rng(seed)
@@ -74,7 +74,9 @@ def outputs_one_by_one(net, recurrent, inputs):
         h, found = w["initial_state"], []
         for x in trial:
             drive = w["input.weight"] @ x + w["recurrent.bias"]
-            if reads_rates:
+            if shape.family == "plrnn":
+                h = w["recurrent.diagonal"] * h + recurrent @ np.maximum(h, 0.0) + drive
+            elif reads_rates:
                 h = h + shape.rate * (-h + recurrent @ np.tanh(h) + drive)
             else:
                 h = (1 - shape.rate) * h + shape.rate * np.tanh(recurrent @ h + drive)

@@ -167,6 +167,8 @@ def rows(**change: object) -> pa.Table:
         for i, j in zip(*RANK_ONE.pairs(), strict=True)
     ]
     held[3] |= change
+    if isinstance(change.get("value"), str):  # one cell of text makes text of the column
+        held = [row | {"value": str(row["value"])} for row in held]
     return pa.Table.from_pylist(held)
 
 
@@ -188,8 +190,9 @@ def test_overlaps_of_a_table():
     ("table", "message"),
     [
         (rows().drop_columns(["value"]), "column 'value' is missing"),
-        (rows(value=None), "the pair m, z has no value"),
-        (rows(value=float("nan")), "the pair m, z has no value"),
+        (rows(value=None), "the pair m, z has the value None"),
+        (rows(value="abc"), "the pair m, z has the value abc"),
+        (rows(value=float("nan")), "the pair m, z has the value nan"),
         (rows(right="v"), "the pair m, v stands there twice"),
         (rows().slice(1), "the pair m, m is missing .give all 10"),
         (rows(right="w"), "which make no network"),

@@ -53,6 +53,12 @@ def test_no_other_constant_is_better():
         assert ((trials.targets[0] - other) ** 2).mean() > best
 
 
+@pytest.mark.parametrize("trials", [7, 30])
+def test_targets_that_do_not_vary_have_a_chance_of_0(trials):
+    task = make_task("damped-filter")
+    assert chance(task, task.sample([stream(0, "validation")], trials)).loss[0] == 0
+
+
 def test_where_no_step_counts_there_is_no_chance():
     task = make_task("copy", {"symbols": 2, "channels": 1, "lags": 2})
     trials = task.sample([stream(0, "validation")], 4)

@@ -10,6 +10,7 @@ from rnnkit.random_streams import stream
 from rnnkit.tasks.base import Trials
 from rnnkit.tasks.chance import chance
 from rnnkit.tasks.delayed_addition import DelayedAddition
+from rnnkit.tasks.sine import Sine
 
 
 def drawn(task, trials, seed=0):
@@ -104,3 +105,16 @@ def test_out_of_distribution_is_twice_as_long():
 def test_refusals(parameters, message):
     with pytest.raises(InputError, match=message):
         DelayedAddition(**parameters)
+
+
+def test_both_numbers_and_their_sum_are_what_a_trial_is_about():
+    task = DelayedAddition(steps=14)
+    trials = task.sample([np.random.default_rng(k) for k in range(2)], 50)
+    found = task.quantities(trials)
+    for net, trial in np.ndindex(2, 50):
+        numbers, cue = trials.inputs[net, trial].T
+        first, second = np.flatnonzero(cue)
+        assert (found["cue1"][net, trial], found["cue2"][net, trial]) == (numbers[first], numbers[second])
+        assert found["sum"][net, trial] == trials.targets[net, trial, -1, 0]
+    assert DelayedAddition(**task.aligned).fixed_times
+    assert Sine().quantities(trials) == {}
