@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -61,10 +61,37 @@ def run(
         typer.Option(
             "--method",
             metavar="NAME",
-            help="newton, or descent: 1000 steps of gradient descent from states of trials, all ends kept.",
-            autocompletion=choices("newton", "descent"),
+            help="lm; descent: gradient descent from states of trials, all ends kept, lm beside them; or both.",
+            autocompletion=choices("lm", "descent", "both"),
         ),
-    ] = "newton",
+    ] = "lm",
+    descent_rate: Annotated[
+        float | None,
+        typer.Option(
+            "--descent-rate",
+            metavar="R",
+            help="Of descent: rate of a step, above 0; 0.1 by default.",
+            show_default=False,
+        ),
+    ] = None,
+    descent_steps: Annotated[
+        int | None,
+        typer.Option(
+            "--descent-steps", metavar="K", help="Of descent: steps, 1 or more; 1000 by default.", show_default=False
+        ),
+    ] = None,
+    history: Annotated[
+        bool, typer.Option("--history", help="Of every snapshot in the .history.safetensors file beside each network.")
+    ] = False,
+    every: Annotated[
+        int | None,
+        typer.Option(
+            "--every",
+            metavar="K",
+            help="With --history: every K-th snapshot, 1 or more, from the first, and the last one; 1 by default.",
+            show_default=False,
+        ),
+    ] = None,
     coverage: Annotated[
         Path | None,
         typer.Option(
@@ -92,13 +119,14 @@ def run(
     target = check_output(out, form)
     check_apart({"--out": out, "--coverage": coverage}, {})
     place = None if coverage is None else check_aside(coverage, "--coverage")
-    if slow and method == "descent":
-        raise InputError("--slow", "descent keeps slow points as it is", "leave out --slow")
+    _check_together(slow, method, descent_rate, descent_steps, history, every)
     constants, chosen = _constants(inputs), parse_parameters(parameters)
     import pyarrow as pa
 
     from rnnkit.devices import choose_device, set_threads
+    from rnnkit.history import history_beside, open_history
     from rnnkit.interop import load_all
+    from rnnkit.numerics.fixed_point_search import DESCENT, Descent
     from rnnkit.stages.evaluation import TaskChoice
     from rnnkit.stages.fixedpoints import ASSUMPTIONS
     from rnnkit.stages.fixedpoints import fixedpoints as stage
@@ -106,9 +134,20 @@ def run(
     where = choose_device(device)
     set_threads(threads)
     loaded = load_all(checkpoints)
-    settings = {"input": constants, "starts": starts, "slow": slow, "method": method, "seed": seed}
-    settings["directions"] = directions
-    ran = provenance(**settings, task=task, parameters=chosen, assumptions=ASSUMPTIONS).with_inputs(loaded.paths)
+    how = Descent(
+        DESCENT.rate if descent_rate is None else descent_rate,
+        DESCENT.steps if descent_steps is None else descent_steps,
+    )
+    method = "lm" if method == "newton" else method  # its name before there was another
+    beside = [history_beside(path) for path in loaded.paths] if history else []
+    read = [*loaded.paths, *beside]
+    check_apart({"--out": out, "--coverage": coverage}, {f"input {path}": path for path in read})
+    histories = [open_history(path) for path in beside]
+    settings: dict[str, Any] = {"input": constants, "starts": starts, "slow": slow, "method": method, "seed": seed}
+    if method in ("descent", "both"):
+        settings |= {"descent_rate": how.rate, "descent_steps": how.steps}
+    settings |= {"directions": directions, "history": history, "every": every}
+    ran = provenance(**settings, task=task, parameters=chosen, assumptions=ASSUMPTIONS).with_inputs(read)
     covered: list[pa.Table] = []
     with progress("searches") as bar:
         parts = stage(
@@ -118,7 +157,10 @@ def run(
             starts=starts,
             slow=slow,
             method=method,
+            descent=how,
             directions=directions,
+            histories=histories,
+            every=1 if every is None else every,
             seed=seed,
             device=where,
             report=bar,
@@ -148,6 +190,19 @@ def _warn(sets: pa.Table) -> bool:
             f"fixed points are missing (their index sum is not 1; try more --starts): {', '.join(names[:3])}{more}"
         )
     return bool(names)
+
+
+def _check_together(
+    slow: bool, method: str, rate: float | None, steps: int | None, history: bool, every: int | None
+) -> None:
+    """Raise InputError for options that do not go together."""
+    if slow and method == "descent":
+        raise InputError("--slow", "descent keeps slow points as it is", "leave out --slow")
+    for option, value in (("--descent-rate", rate), ("--descent-steps", steps)):
+        if value is not None and method not in ("descent", "both"):
+            raise InputError(option, "is of descent", "add --method descent")
+    if every is not None and not history:
+        raise InputError("--every", "is of snapshots", "add --history")
 
 
 def _constants(texts: list[str] | None) -> list[tuple[float, ...]] | None:

@@ -54,7 +54,8 @@ MANUAL: dict[str, Files] = {
     ),
     "fixedpoints": Files(
         _CHECKPOINTS,
-        "a table 'fixedpoints': a row for each network and point; 'fixedpoint_coverage' with --coverage",
+        "a table 'fixedpoints': a row for each network and point, with --history for each snapshot and point; "
+        "'fixedpoint_coverage' with --coverage",
         "done, but some points lack a proof, or are proven to be missing",
     ),
     "schur-ablate": Files(

@@ -8,8 +8,8 @@ With G(x) = F(x) - x, J = DF - I and the speed q(x) = |G|^2 / 2, all in float64:
 - Newton with backtracking by LU, first, from 128 states on: a product of two Jacobians costs more than an LU there.
 - The last digits by Newton steps from an LU, whose factors serve several steps (normal equations square the condition
   number).
-- The descent of the paper "abrupt-learning" (Algorithm 1): x <- x - 0.1 grad |F(x) - x|^2, 1000 times. It is slow and
-  mostly does not arrive; it is here by its name.
+- The descent of the paper "abrupt-learning" (Algorithm 1): x <- x - rate grad |F(x) - x|^2, with the full gradient
+  2 J^T G, a rate of 0.1 and 1000 steps. It is slow and mostly does not arrive; it is here by its name.
 
 A Newton or Levenberg-Marquardt step that would leave the box in which all fixed points lie ends on its face, and one
 that does not lower the speed is not taken.
@@ -17,6 +17,7 @@ that does not lower the speed is not taken.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -25,10 +26,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rnnkit.errors import InputError
 from rnnkit.numerics.autonomous_maps import AutonomousMap, FloatArray, TensorMap
 from rnnkit.numerics.threads import one_thread
 
-__all__ = ["FIXED_SPEED", "SLOW_GRADIENT", "Ends", "descend", "search"]
+__all__ = ["DESCENT", "FIXED_SPEED", "SLOW_GRADIENT", "Descent", "Ends", "descend", "search"]
 
 #: A speed below this is a zero of G to rounding; it proves nothing. Of states far from 1, see :attr:`Ends.still`.
 FIXED_SPEED = 1e-24
@@ -48,7 +50,35 @@ _LARGE = 128
 #: Entries of a block's Jacobians: 8 MB on a CPU, where they should stay in its cache.
 _BLOCK = {"cpu": 2**20, "cuda": 2**26}
 
-DESCENT_RATE, DESCENT_STEPS = 0.1, 1000
+
+@dataclass(frozen=True)
+class Descent:
+    """How gradient descent goes: the paper's rate and number of steps by default.
+
+    Raises
+    ------
+    InputError
+        For a rate that is no positive number, or less than one step.
+
+    Examples
+    --------
+    >>> Descent(rate=0.0)
+    Traceback (most recent call last):
+    rnnkit.errors.InputError: --descent-rate: 0 is not a rate (give a number above 0)
+    """
+
+    rate: float = 0.1
+    steps: int = 1000
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.rate) and self.rate > 0):
+            raise InputError("--descent-rate", f"{self.rate:g} is not a rate", "give a number above 0")
+        if self.steps < 1:
+            raise InputError("--descent-steps", f"{self.steps} is not a number of steps", "give 1 or more")
+
+
+#: The paper's.
+DESCENT = Descent()
 
 
 @dataclass(frozen=True)
@@ -66,6 +96,9 @@ class Ends:
         The search got stuck where a relu unit has its kink.
     unbounded : bool
         States have no common scale (relu, identity): rounding is then judged beside their size.
+    stalled : (networks, starts) bool or None
+        Where descent ended on what looks like a minimum: :func:`search`, begun there, gets no lower either. None: it
+        is the search itself that ended here.
     """
 
     states: FloatArray
@@ -73,6 +106,7 @@ class Ends:
     gradient: FloatArray
     kink: NDArray[np.bool_]
     unbounded: bool = False
+    stalled: NDArray[np.bool_] | None = None
 
     @property
     def still(self) -> NDArray[np.bool_]:
@@ -87,7 +121,15 @@ class Ends:
     @property
     def slow(self) -> NDArray[np.bool_]:
         """Minima of the speed, smooth or at a kink, where it is not zero."""
-        return ~self.still & np.isfinite(self.speed) & ((self.gradient < SLOW_GRADIENT) | self.kink)
+        looks = ~self.still & np.isfinite(self.speed) & ((self.gradient < SLOW_GRADIENT) | self.kink)
+        return looks if self.stalled is None else looks & self.stalled
+
+    def of(self, network: int, rows: NDArray[np.bool_]) -> Ends:
+        """Return some ends of one network, without the axis of networks."""
+        stalled = None if self.stalled is None else self.stalled[network][rows]
+        held = (self.states, self.speed, self.gradient, self.kink)
+        states, speed, gradient, kink = (value[network][rows] for value in held)
+        return Ends(states, speed, gradient, kink, self.unbounded, stalled)
 
 
 def search(
@@ -142,10 +184,13 @@ def descend(
     wanted: NDArray[np.bool_] | None = None,
     device: torch.device | None = None,
     report: Callable[[int], None] = lambda _: None,
+    how: Descent = DESCENT,
 ) -> Ends:
-    """Return where 1000 steps of gradient descent on |F(x) - x|^2 end ("abrupt-learning", Algorithm 1).
+    """Return where gradient descent on |F(x) - x|^2 ends ("abrupt-learning", Algorithm 1).
 
-    Parameters and result are those of :func:`search`.
+    Parameters and result are those of :func:`search`, and the rate and number of steps. A step is taken whether the
+    speed falls or not, so that a rate above what the map allows ends at infinity. `kink` says that the end lies at a
+    relu unit's kink, whatever the speed does there.
 
     Examples
     --------
@@ -153,7 +198,7 @@ def descend(
     >>> bool(descend(half, np.array([[[0.3]]])).still[0, 0])
     True
     """
-    return _run(system, starts, wanted, device, report, lambda block: block.descend())
+    return _run(system, starts, wanted, device, report, lambda block: block.descend(how))
 
 
 def _run(
@@ -314,14 +359,16 @@ class _Block:
                     break
             going[rows] = (self.speed[rows] > _ARRIVED) & (self.speed[rows] < 0.5 * before)
 
-    def descend(self) -> None:
+    def descend(self, how: Descent) -> None:
         """Algorithm 1 of the paper: plain gradient descent on twice the speed, taken whether it falls or not."""
         shape = self.shape
-        for _ in range(DESCENT_STEPS):
+        # A search that damps its steps is asked for kinks where it got stuck; this one, wherever it ends.
+        self.damping.fill_(_LAST_DAMPING)
+        for _ in range(how.steps):
             residual = self.residual.view(shape)
             coefficients = self.coefficients.view(*shape[:2], *self.coefficients.shape[1:])
             slope = self.system.pull_back(coefficients, residual, self.networks) - residual
-            self.x -= 2 * DESCENT_RATE * slope.flatten(0, 1)
+            self.x -= 2 * how.rate * slope.flatten(0, 1)
             self.residual, self.coefficients, self.speed = self._evaluate(self.x)
 
     def ends(self, shape: tuple[int, ...]) -> tuple[Tensor, Tensor, Tensor, Tensor]:

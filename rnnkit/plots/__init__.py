@@ -37,6 +37,8 @@ class Kind:
         Schemas that may be given beside it.
     choices : tuple of str
         Settings that choose what is drawn and have a part in this kind; others are refused.
+    column : str
+        An optional column without which a table has nothing to draw; empty if there is none.
     """
 
     title: str
@@ -44,6 +46,7 @@ class Kind:
     needs: tuple[str, ...]
     also: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
+    column: str = ""
 
     @property
     def schemas(self) -> tuple[str, ...]:
@@ -73,10 +76,13 @@ KINDS: dict[str, Kind] = {
         "Trajectories", "states in PC space", ("rollout",), (), ("colour", "networks", "dims", "trials")
     ),
     "fixedpoints": Kind(
-        "Fixed points", "points in PC space", ("fixedpoints",), ("rollout",), ("networks", "dims", "trials")
+        "Fixed points", "points in PC space", ("fixedpoints",), ("rollout",), ("networks", "dims", "trials", "step")
     ),
     "spectrum": Kind(
-        "Spectrum", "eigenvalues in the plane", ("eigenvalues", "schur", "fixedpoints"), (), ("networks",)
+        "Spectrum", "eigenvalues in the plane", ("eigenvalues", "schur", "fixedpoints"), (), ("networks", "step")
+    ),
+    "landscape": Kind(
+        "Landscape", "slow points in training", ("fixedpoints",), (), ("scale", "networks"), column="step"
     ),
     "ablations": Kind(
         "Ablations", "losses by block", ("ablations",), ("ablation_controls",), ("value", "scale", "networks")

@@ -16,7 +16,7 @@ from rnnkit.numerics.principal_space import PrincipalSpace, principal_space
 from rnnkit.plots.activity import TRIALS, activity, label_axes
 from rnnkit.plots.frames import few, frame, having, list_rows, short_names
 from rnnkit.plots.settings import Settings
-from rnnkit.plots.stability import LOOK, kinds_of
+from rnnkit.plots.stability import LOOK, kinds_of, of_step
 from rnnkit.plots.style import GREY, RED, Picture, finish, legend, panels
 from rnnkit.plots.words import many
 
@@ -33,18 +33,18 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     """Draw the points of a `fixedpoints` table: a panel for each network and constant input.
 
     The axes are the principal components of the network's states in a `rollout` table, whose first trials are drawn as
-    lines; without one they are those of the points themselves. Points are open where they are not certified. A line
-    through a point goes along an unstable direction; it is as long as the share of the direction that lies in the
-    axes drawn.
+    lines; without one they are those of the points themselves. Of points along training those of the last step are
+    drawn, or of the one that --step names. Points are open where they are not certified. A line through a point goes
+    along an unstable direction; it is as long as the share of the direction that lies in the axes drawn.
     """
-    table = tables["fixedpoints"]
+    table, absent, steps = of_step(tables["fixedpoints"], settings)
     rows = having(frame(table, _LISTS).fillna({"system": 0}), "network", settings.networks, "--network")
     lists: dict[str, list[Floats | None]] = {
         name: list_rows(table, name) for name in ("state", "unstable_directions") if name in table.column_names
     }
     names, notes = few(list(dict.fromkeys(rows["network"])), settings, rows["system"].nunique())
     rows = rows[rows["network"].isin(names)]
-    spaces, paths, left_out = {}, {}, []
+    spaces, paths, left_out, notes = {}, {}, list(absent), (*steps, *notes)
     count = TRIALS if settings.trials is None else settings.trials
     for name in names:
         part = rows[rows["network"] == name]

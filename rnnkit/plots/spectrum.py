@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rnnkit.errors import InputError
 from rnnkit.plots.frames import few, frame, having, short_names
 from rnnkit.plots.settings import Settings
-from rnnkit.plots.stability import LOOK, kinds_of
+from rnnkit.plots.stability import LOOK, kinds_of, of_step
 from rnnkit.plots.style import BLACK, BLUE, GREY, ORANGE, Picture, finish, legend, outer_labels, panels
 from rnnkit.plots.words import listed, many, value_range
 
@@ -58,10 +58,12 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     """Draw the eigenvalues of an `eigenvalues`, `schur` or `fixedpoints` table, a panel for each network.
 
     Of `eigenvalues`, those of the recurrent weights before training and after, and a panel for each gate; of `schur`,
-    those after, by sector; of `fixedpoints`, those of the Jacobians, by the kind of point. All panels have one scale.
+    those after, by sector; of `fixedpoints`, those of the Jacobians, by the kind of point, along training those of the
+    last step, or of the one that --step names. All panels have one scale.
     """
     source = next(name for name in ("eigenvalues", "schur", "fixedpoints") if name in tables)
-    rows = {"eigenvalues": _of_weights, "schur": _of_blocks, "fixedpoints": _of_points}[source](tables[source])
+    table, absent, steps = of_step(tables[source], settings)
+    rows = {"eigenvalues": _of_weights, "schur": _of_blocks, "fixedpoints": _of_points}[source](table)
     rows = having(rows, "network", settings.networks, "--network")
     names, notes = few(list(dict.fromkeys(rows["network"])), settings, rows["part"].nunique())
     rows = rows[rows["network"].isin(names)]
@@ -87,7 +89,7 @@ def draw(tables: Mapping[str, pa.Table], settings: Settings) -> Picture:
     finish(figure, places, settings)
     missing = rows[rows["value"].isna()].drop_duplicates(["network", "kind", "status"])
     left_out = tuple(f"{n}: no {k} eigenvalues ({s})" for n, k, s in missing[["network", "kind", "status"]].to_numpy())
-    return Picture(figure, _alt(held), left_out, notes)
+    return Picture(figure, _alt(held), (*absent, *left_out), (*steps, *notes))
 
 
 def _alt(held: pd.DataFrame) -> str:

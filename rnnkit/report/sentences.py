@@ -109,9 +109,15 @@ def _embedding(rows: pd.DataFrame) -> Lines:
 
 
 def _fixedpoints(rows: pd.DataFrame) -> Lines:
+    where = ""
+    if "step" in rows and rows["step"].notna().any():
+        where = " after the last step"
+        rows = rows[rows["step"] == rows.groupby("network")["step"].transform("max")]
     fixed = rows[rows["kind"] == "fixed"]
+    if "method" in rows and set(rows["method"]) >= {"lm", "descent"}:
+        rows, fixed = (part[part["method"] == "lm"] for part in (rows, fixed))
     if fixed.empty:
-        return [f"No fixed point was found in {many(rows['network'].nunique(), 'network')}."]
+        return [f"No fixed point was found in {many(rows['network'].nunique(), 'network')}{where}."]
     stable = int((fixed["stable"] == True).sum())  # noqa: E712 - null is neither
     proven = int((fixed["certified"] == True).sum())  # noqa: E712
     systems = [name for name in ("network", "system") if name in fixed.columns]
@@ -120,7 +126,7 @@ def _fixedpoints(rows: pd.DataFrame) -> Lines:
     beside = f", beside {many(slow, 'slow point')}" if slow else ""
     return [
         f"{many(len(fixed), 'fixed point')} of {many(fixed['network'].nunique(), 'network')}, {value_range(each)} at "
-        f"each constant input: {stable} stable, {proven} proven{beside}."
+        f"each constant input{where}: {stable} stable, {proven} proven{beside}."
     ]
 
 
@@ -328,7 +334,7 @@ SENTENCES: dict[str, Sentence] = {
     "comparisons": Sentence(("metric", "distance"), _comparisons),
     "degeneracy": Sentence(("level", "metric", "value", "ci_low", "ci_high"), _degeneracy),
     "embedding": Sentence(("metric", "clusters", "cluster_p_value"), _embedding),
-    "fixedpoints": Sentence(("network", "system", "kind", "stable", "certified"), _fixedpoints),
+    "fixedpoints": Sentence(("network", "system", "kind", "stable", "certified", "step", "method"), _fixedpoints),
     "ablations": Sentence(("ablation", "delta_fvu"), _ablations),
     "feature_learning": Sentence(
         ("kernel_alignment", "representation_alignment", "weight_change_norm_relative"), _feature_learning

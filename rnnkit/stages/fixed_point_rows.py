@@ -20,8 +20,10 @@ from rnnkit.numerics.threads import one_thread
 from rnnkit.numerics.unstable_directions import unstable_directions
 from rnnkit.stages.fixed_point_starts import KINDS
 
-__all__ = ["Row", "coverage_rows", "flawed_row", "point_rows"]
+__all__ = ["SOLVER", "Row", "coverage_rows", "flawed_row", "point_rows"]
 
+#: What the searches of `lm` from the starts of descent are called.
+SOLVER = "solver"
 #: Points without a certificate and nearer than this, in the max norm, are one slow point ("abrupt-learning", 4.4).
 _SLOW_APART = 1e-5
 #: Entries of Jacobians that are worked on at once.
@@ -56,10 +58,12 @@ def point_rows(
     begun = found.kind != MIDPOINTS
     rows = _fixed(found, begun)
     ends = found.ends
+    finite = np.isfinite(ends.speed) & np.isfinite(ends.gradient) & np.isfinite(ends.states).all(1)
     for kind, which in (("slow", ends.slow & slow), ("moving", ~ends.still & ~ends.slow & moving)):
-        rows += _unfixed(kind, found, np.flatnonzero(which & np.isfinite(ends.speed)), begun)
+        rows += _unfixed(kind, found, np.flatnonzero(which & finite), begun)
+    lost = _lost(found, np.flatnonzero(~finite), constant) if moving else []
     if not rows:
-        return [{"kind": None, "input": constant.tolist(), "status": "none_found"}]
+        return lost or [{"kind": None, "input": constant.tolist(), "status": "none_found"}]
     states = np.stack([row["state"] for row in rows])
     _measure(system, states, rows)
     _settle(system, states, rows)
@@ -69,14 +73,16 @@ def point_rows(
     order = _canonical(rows, outputs)
     for row, output in zip(rows, outputs, strict=True):
         row |= {"state": row["state"].tolist(), "output": output.tolist(), "input": constant.tolist()}
-    return [rows[k] for k in order]
+    return [*(rows[k] for k in order), *lost]
 
 
 def _fixed(found: Found, begun: NDArray[np.bool_]) -> list[Row]:
     points = found.points
-    counts = np.bincount(points.reached[begun[found.ends.still]], minlength=len(points))
+    arrived = np.flatnonzero(found.ends.still)
+    counts = np.bincount(points.reached[begun[arrived]], minlength=len(points))
     return [
         {
+            **_beside(found, arrived[points.reached == k]),
             "kind": "fixed",
             "kink": points.status[k] == "kink",
             "certified": bool(points.certified[k]),
@@ -97,6 +103,7 @@ def _unfixed(kind: str, found: Found, which: NDArray[np.int64], begun: NDArray[n
     counts = np.bincount(group[begun[which]], minlength=len(first))
     return [
         {
+            **_beside(found, which[group == j]),
             "kind": kind,
             "kink": bool(found.ends.kink[which[k]]),
             "certified": False,
@@ -106,6 +113,26 @@ def _unfixed(kind: str, found: Found, which: NDArray[np.int64], begun: NDArray[n
         }
         for j, k in enumerate(first)
     ]
+
+
+def _lost(found: Found, which: NDArray[np.int64], constant: FloatArray) -> list[Row]:
+    """Return the row of descents that left the range of numbers, if there are any."""
+    if not len(which):
+        return []
+    share = len(which) / len(found.kind)
+    held = {"kind": "moving", "certified": False, "starts_share": share, "status": "diverged"}
+    return [{**_beside(found, which), **held, "input": constant.tolist()}]
+
+
+def _beside(found: Found, searches: NDArray[np.int64]) -> Row:
+    """Return what the solver came to from where some descents began."""
+    if found.solver is None:
+        return {}
+    ends = found.solver.ends
+    return {
+        "converged": float(ends.still[searches].mean()),
+        "solver_speed": float(np.median(ends.speed[searches])),
+    }
 
 
 def _measure(system: AutonomousMap, states: FloatArray, rows: list[Row]) -> None:
@@ -177,7 +204,10 @@ def _canonical(rows: list[Row], outputs: FloatArray) -> NDArray[np.int64]:
 
 
 def coverage_rows(system: AutonomousMap, found: Found, constant: FloatArray) -> list[Row]:
-    """Return what the starts of one network say, by kind, and what its index sum says; `system` not filled in."""
+    """Return what the starts of one network say, by kind, and what its index sum says; `system` not filled in.
+
+    Of descent there is a row more: the solver, from the same starts.
+    """
     shared = {"input": constant.tolist(), "status": "ok"}
     rows = [
         {**shared, "starts_from": kind, **_counted(found, kind)} for kind in (*KINDS, MIDPOINTS) if kind in found.kind
@@ -186,6 +216,9 @@ def coverage_rows(system: AutonomousMap, found: Found, constant: FloatArray) -> 
     for row in rows:
         if row["starts_from"] == MIDPOINTS:
             row |= {"missing_mass": None, "missing_mass_bound": None, "chao1": None}
+    if found.solver is not None:
+        (start,) = set(found.solver.kind.tolist()) or {KINDS[1]}
+        rows.append({**shared, "starts_from": SOLVER, **_counted(found.solver, start)})
     points, ends = found.points, found.ends
     total = index_sum(points)
     status = "undecided" if total is None else "ok" if total == 1 else "incomplete"

@@ -71,8 +71,9 @@ def _joined(name: str, tables: Sequence[pa.Table]) -> pa.Table:
         except pa.ArrowException as error:
             raise InputError("TABLE", f"the '{name}' tables differ in their columns", "plot them apart") from error
     schema = get_schema(name)
-    # Of ablations the threshold joins the key when there are several.
-    extra = [column for column in ("alpha",) if schema.column(column) is not None]
+    # Of ablations the threshold joins the key when there are several, of points the step of training.
+    joins = [column for column in ("alpha", "step") if schema.column(column) is not None]
+    extra = [column for column in joins if column in table.column_names and column not in schema.key]
     keys = [*schema.key, *extra, *group_columns(table, name)]
     rows = table.select(keys).to_pandas()
     twice = rows.duplicated()

@@ -141,7 +141,7 @@ def _groups(kind: Kind, tables: Sequence[TableFile]) -> Iterator[list[TableFile]
         here = [table for table in tables if table.folder == folder]
         schema = next((name for name in kind.needs if any(table.schema == name for table in here)), None)
         for table in here:
-            if schema is not None and table.schema == schema:
+            if schema is not None and table.schema == schema and (not kind.column or kind.column in table.columns):
                 yield [table, *(one for name in kind.also for one in _beside(table, name, tables))]
 
 

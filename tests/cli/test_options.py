@@ -163,6 +163,7 @@ GAMMAS = f"{VALUES} --factor gamma"
 PLACED = "plot embedding grid.csv -q"
 DRAWN = f"{POINTS} -o points.parquet ; rollout switches.safetensors -q --task flipflop -t bits=2 -o run.parquet ; "
 DRAWN += "plot fixedpoints points.parquet run.parquet -q"
+WALKED = "fixedpoints ckpts/flipflop-vanilla-n8-s0.safetensors -q --starts 4"
 STEPS = "overlaps ckpts --rank 1 -q --history -o steps.parquet ; plot twins steps.parquet -q"
 MEMORY = "memory-demand flipflop -t steps=20 --history 1,2,4 --trials 40 --steps 5 --hidden 4 --batch 16 --bootstrap 9"
 #: Without the present input and earlier targets, a flip-flop's last pulse is missed less and less with the history.
@@ -401,6 +402,14 @@ EFFECTS |= {
     ("fixedpoints", "starts"): Effect(POINTS, f"{POINTS} --starts 60", column("starts_share")),
     ("fixedpoints", "slow"): Effect(POINTS, f"{POINTS} --slow", column("kind")),
     ("fixedpoints", "method"): Effect(POINTS, f"{POINTS} --method descent", column("kind")),
+    ("fixedpoints", "descent_rate"): Effect(
+        f"{POINTS} --method descent", f"{POINTS} --method descent --descent-rate .05", column("speed")
+    ),
+    ("fixedpoints", "descent_steps"): Effect(
+        f"{POINTS} --method descent", f"{POINTS} --method descent --descent-steps 10", column("speed")
+    ),
+    ("fixedpoints", "history"): Effect(WALKED, f"{WALKED} --history", rows),
+    ("fixedpoints", "every"): Effect(f"{WALKED} --history", f"{WALKED} --history --every 9", column("step")),
     ("fixedpoints", "coverage"): Effect(POINTS, f"{POINTS} --coverage placed.csv", embedded, rows),
     ("fixedpoints", "directions"): Effect(
         POINTS, f"{POINTS} --directions", column("unstable_directions"), column("state")

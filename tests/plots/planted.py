@@ -92,6 +92,35 @@ def fixedpoints(count: int, units: int = 4) -> pa.Table:
         for name in names(count)
         for k, (kind, stable, state) in enumerate(points)
     ]
+    return build("fixedpoints", rows).drop_columns(["step", "method", "converged", "solver_speed"])
+
+
+def landscape(count: int, descent: bool = True) -> pa.Table:
+    """At step 10 k: 1 + k certified stable points, a saddle without a certificate, 2 slow points, one on a kink.
+
+    Of descent, three quarters of the starts ended at a speed of 1e-4, from which the solver reaches 0, the others at
+    1e-2, from which it gets to 1e-3; a row is of descents that diverged.
+    """
+    rows: list[dict[str, Any]] = []
+    for name in names(count):
+        for k in range(3):
+            lm = [("fixed", True, True, False, 1e-30)] * (1 + k)
+            lm += [("fixed", False, False, False, 1e-26)]
+            lm += [("slow", False, False, False, 1e-5), ("slow", False, False, True, 1e-3)]
+            held = [
+                {"method": "lm", "kind": kind, "stable": stable, "certified": proven, "kink": kink, "speed": speed}
+                | {"starts_share": 0.1}
+                for kind, stable, proven, kink, speed in lm
+            ]
+            if descent:
+                moving = {"method": "descent", "kind": "moving", "certified": False, "kink": False, "stable": False}
+                held += [moving | {"speed": 1e-4, "converged": 1.0, "solver_speed": 0.0, "starts_share": 0.75}]
+                held += [moving | {"speed": 1e-2, "converged": 0.0, "solver_speed": 1e-3, "starts_share": 0.15}]
+                held += [moving | {"converged": 0.0, "solver_speed": 1e-3, "starts_share": 0.1}]
+            rows += [
+                row | {"network": name, "step": 10 * k, "point": p, "system": 0, "input": [0.0], "status": "ok"}
+                for p, row in enumerate(held)
+            ]
     return build("fixedpoints", rows)
 
 

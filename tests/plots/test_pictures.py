@@ -44,6 +44,7 @@ def everything(count):
             ("ablations", planted.ablations(count)),
             ("ablation_controls", planted.ablation_controls(count)),
         ],
+        "landscape": [("fixedpoints", planted.landscape(count))],
         "trajectories": [("rollout", planted.rollout(count))],
         "spectrum": [("eigenvalues", planted.eigenvalues(count))],
         "schur": [("schur", planted.schur(count))],

@@ -187,3 +187,11 @@ def test_no_points_are_no_error():
 def test_a_median_over_searches_that_mostly_went_on():
     rows = pd.DataFrame({"network": list("abc"), "crossing": [100.0, None, None], "status": ["ok", "no_end", "no_end"]})
     assert SENTENCES["onsets"].say(rows)[0].endswith("fewer than half crossed, censored ones included.")
+
+
+def test_points_along_training_are_those_of_the_solver_after_the_last_step():
+    rows = planted.landscape(2).to_pandas()
+    assert SENTENCES["fixedpoints"].say(rows) == [
+        "8 fixed points of 2 networks, 4 at each constant input after the last step: 6 stable, 6 proven, beside 4 slow "
+        "points."
+    ]
