@@ -89,7 +89,7 @@ def unit_spectra(activity: NDArray[np.float64]) -> UnitSpectra:
     rest[..., 0, :] = 0.0
     moving = rest / np.where(still, np.nan, rest.max(axis=-2, keepdims=True))
     moving[..., 0, :] = np.nan
-    return UnitSpectra(np.fft.rfftfreq(steps), whole, moving)
+    return UnitSpectra(np.asarray(np.fft.rfftfreq(steps), dtype=np.float64), whole, moving)
 
 
 def mean_spectra(spectra: UnitSpectra, units: NDArray[np.int64], steps: int) -> GroupSpectra:

@@ -97,8 +97,7 @@ def reduce_rows(factor: Array, states: Array, values: Array) -> Array:
     rows[..., 0] = 1.0
     rows[..., 1 : units + 1] = states
     rows[..., units + 1 :] = values
-    found: Array = np.linalg.qr(np.concatenate([factor, rows], axis=-2), mode="r")
-    return found
+    return np.asarray(np.linalg.qr(np.concatenate([factor, rows], axis=-2), mode="r"))
 
 
 def fit_readouts(factor: Array, units: NDArray[np.int64], targets: int, trials: int, noise: float = 0.0) -> Readouts:
@@ -131,7 +130,7 @@ def fit_readouts(factor: Array, units: NDArray[np.int64], targets: int, trials: 
     """
     k = len(units)
     places = np.concatenate([[0], 1 + units, np.arange(factor.shape[-1] - targets, factor.shape[-1])])
-    held = np.linalg.qr(factor[..., places], mode="r")
+    held = np.asarray(np.linalg.qr(factor[..., places], mode="r"))
     # Below the first row, that of the means, stands what is left when the means are taken off.
     x, y = held[..., 1:, 1 : k + 1], held[..., 1:, k + 1 :]
     size = np.linalg.norm(held[..., :, 1 : k + 1], axis=-2)

@@ -133,7 +133,8 @@ class Searches:
 
     def flawed(self, member: Member, status: str) -> Tables:
         """Return the tables of a network that cannot be searched: a row for each input and method, with its status."""
-        points, covered = [], []
+        points: list[Row] = []
+        covered: list[Row] = []
         for place, constant in enumerate(self._constants(member.network)):
             for method in self.methods:
                 shared = {"system": place, "method": method}
