@@ -126,18 +126,14 @@ def run(
     from rnnkit.devices import choose_device, set_threads
     from rnnkit.history import history_beside, open_history
     from rnnkit.interop import load_all
-    from rnnkit.numerics.fixed_point_search import DESCENT, Descent
     from rnnkit.stages.evaluation import TaskChoice
-    from rnnkit.stages.fixedpoints import ASSUMPTIONS
+    from rnnkit.stages.fixedpoints import ASSUMPTIONS, descent_of
     from rnnkit.stages.fixedpoints import fixedpoints as stage
 
     where = choose_device(device)
     set_threads(threads)
     loaded = load_all(checkpoints)
-    how = Descent(
-        DESCENT.rate if descent_rate is None else descent_rate,
-        DESCENT.steps if descent_steps is None else descent_steps,
-    )
+    how = descent_of(descent_rate, descent_steps)
     method = "lm" if method == "newton" else method  # its name before there was another
     beside = [history_beside(path) for path in loaded.paths] if history else []
     read = [*loaded.paths, *beside]

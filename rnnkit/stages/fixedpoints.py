@@ -21,7 +21,7 @@ from rnnkit.stages.fixed_point_searches import Member, Searches
 from rnnkit.stages.overlaps import check_history, snapshots_of
 from rnnkit.tasks import Task
 
-__all__ = ["ASSUMPTIONS", "METHOD_NAMES", "fixedpoints"]
+__all__ = ["ASSUMPTIONS", "METHOD_NAMES", "descent_of", "fixedpoints"]
 
 #: What `method` may be; `newton` is what `lm` was called before.
 METHOD_NAMES = (*METHODS, "both", "newton")
@@ -29,6 +29,22 @@ METHOD_NAMES = (*METHODS, "both", "newton")
 _ELEMENTS, _SNAPSHOT_ELEMENTS, _SNAPSHOTS = 2**23, 2**21, 64
 
 _CPU = torch.device("cpu")
+
+
+def descent_of(rate: float | None = None, steps: int | None = None) -> Descent:
+    """Return how descent goes: as in the paper, where nothing else is said.
+
+    Raises
+    ------
+    InputError
+        For a rate or a number of steps that is none.
+
+    Examples
+    --------
+    >>> descent_of(steps=10)
+    Descent(rate=0.1, steps=10)
+    """
+    return Descent(DESCENT.rate if rate is None else rate, DESCENT.steps if steps is None else steps)
 
 
 def fixedpoints(
