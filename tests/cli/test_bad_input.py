@@ -152,7 +152,8 @@ def desk(ensemble, tables, tmp_path, monkeypatch) -> Path:
     moved = [row | {"weight_change_norm": 0.0} for row in planted.feature_learning(2, gamma=["0", "1"]).to_pylist()]
     pyarrow.csv.write_csv(build("feature_learning", moved, ["gamma"]), tmp_path / "features.csv")
     pyarrow.csv.write_csv(planted.overlaps(2), tmp_path / "history.csv")
-    onset = {"network": "other", "censored": False, "status": "ok"}
+    onset = {"network": "other", "criterion": "hinge", "relapses": 0, "censored": False, "status": "ok"}
+    onset |= {"evaluations": 5, "steps_per_epoch": 10}
     pyarrow.csv.write_csv(build("onsets", [onset]), tmp_path / "onsets.csv")
     pyarrow.csv.write_csv(planted.overlap_theory(2), tmp_path / "theory.csv")
     pq.write_table(planted.path_dependence(2), tmp_path / "paths.parquet")
