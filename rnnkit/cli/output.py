@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rnnkit.cli.talk import talk
 from rnnkit.errors import InputError, unknown_name
-from rnnkit.schemas import GOOD
+from rnnkit.schemas import get_schema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -231,7 +231,7 @@ def write_table(
             talk.say("\n  ".join([f"{path}: {writer.rows} row{'s' * (writer.rows != 1)}", *summing.lines()]))
         if path is None:
             sys.stdout.buffer.flush()
-    bad = sorted(str(status) for status in statuses - GOOD)
+    bad = sorted(str(status) for status in statuses - get_schema(name).good)
     if bad:
         talk.say(f"some rows are flagged: {', '.join(bad)}")
     return 1 if bad else 0

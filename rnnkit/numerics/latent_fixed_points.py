@@ -69,6 +69,7 @@ def still_points(circuits: Circuits, kappa: Floats, velocity: Floats, slope: Flo
 
     Examples
     --------
+    >>> from rnnkit.numerics.latent_circuits import velocities
     >>> one = Circuits(np.ones((1, 2)), np.full((1, 2), 1.5), np.zeros((1, 2)))
     >>> grid = np.linspace(-3, 3, 100)
     >>> found = still_points(one, grid, *velocities(one, grid))
@@ -131,6 +132,7 @@ def outside(circuits: Circuits, velocity: Floats) -> Counts:
 
     Examples
     --------
+    >>> from rnnkit.numerics.latent_circuits import velocities
     >>> one = Circuits(np.ones((1, 2)), np.full((1, 2), 1.5), np.zeros((1, 2)))
     >>> outside(one, velocities(one, np.array([-1.0, 3.0]))[0]).tolist()  # that at -1.29
     [1]

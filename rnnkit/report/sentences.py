@@ -31,7 +31,7 @@ class Sentence:
     say: Callable[[pd.DataFrame], Lines]
 
 
-def flagged(name: str, rows: int, statuses: dict[str, int]) -> str | None:
+def flagged(name: str, rows: int, statuses: dict[str, int], good: frozenset[str] = GOOD) -> str | None:
     """Return a line on the rows of a table that are not what they should be, or None.
 
     Examples
@@ -39,7 +39,7 @@ def flagged(name: str, rows: int, statuses: dict[str, int]) -> str | None:
     >>> flagged("t.csv", 9, {"ok": 7, "diverged": 2}), flagged("t.csv", 9, {"ok": 9})
     ('t.csv: 2 of 9 rows are flagged (diverged 2).', None)
     """
-    bad = {status: count for status, count in sorted(statuses.items()) if status not in GOOD}
+    bad = {status: count for status, count in sorted(statuses.items()) if status not in good}
     if not bad:
         return None
     each = ", ".join(f"{status or 'no status'} {count}" for status, count in bad.items())

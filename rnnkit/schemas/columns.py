@@ -27,7 +27,10 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """A table: its key, columns and version. `extra_keys`: group columns (strings) may be added."""
+    """A table: its key, columns and version. `extra_keys`: group columns (strings) may be added.
+
+    `failures` are statuses that say here that a number is missing, though in other tables they are what came out.
+    """
 
     name: str
     version: int
@@ -35,6 +38,12 @@ class Schema:
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     extra_keys: bool = False
+    failures: frozenset[str] = frozenset()
+
+    @property
+    def good(self) -> frozenset[str]:
+        """Statuses of rows that are what they should be."""
+        return GOOD - self.failures
 
     def column(self, name: str) -> Column | None:
         """Return the column of that name, or None."""
@@ -45,7 +54,7 @@ NETWORK = Column("network", "string", "", "checkpoint's file stem")
 
 STATUS = Column("status", "string", "", "`ok`, or why a number is missing")
 
-#: Statuses of rows that are what they should be.
+#: Statuses of rows that are what they should be, in all tables that do not say otherwise.
 GOOD = frozenset(
     {"ok", "optimal", "converged", "exact", "budget", "training", "imported", "rank_deficient", "reference"}
     | {"empty", "threshold_tie", "threshold_close", "no_freedom", "no_theorem", "no_theory", "no_control"}

@@ -93,6 +93,7 @@ MEMORY_DEMAND = Schema(
         Column("task_parameters", "string", "JSON", "of the task"),
         STATUS,
     ),
+    failures=frozenset({"no_plateau"}),
 )
 
 ONSETS = Schema(

@@ -19,7 +19,7 @@ from rnnkit.report.files import File, TableFile, find_files, open_table
 from rnnkit.report.lineage import Made, Step, commands, versions
 from rnnkit.report.page import Command, Grid, Page, Table, check_installed, render
 from rnnkit.report.sentences import SENTENCES, flagged
-from rnnkit.schemas import SCHEMAS
+from rnnkit.schemas import GOOD, SCHEMAS
 from rnnkit.stages.info import info
 from rnnkit.stages.report_plots import chosen_kinds, column_frame, plots
 
@@ -210,7 +210,10 @@ def _sentences(held: _Held) -> list[str]:
 
 
 def _flagged(held: _Held) -> list[str]:
-    lines = [flagged(table.name, table.rows, dict(table.statuses)) for table in held.tables]
+    lines = [
+        flagged(table.name, table.rows, dict(table.statuses), SCHEMAS[table.schema].good if table.schema else GOOD)
+        for table in held.tables
+    ]
     if held.info is not None:
         counts = held.info.to_pandas()["status"].value_counts()
         lines.insert(0, flagged("networks", len(held.networks), {str(k): int(v) for k, v in counts.items()}))

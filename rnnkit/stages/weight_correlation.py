@@ -65,7 +65,7 @@ def weight_correlation(
     ...     save_history(file, np.array([0, 5, 10]), {"recurrent.weight": held}, "a")
     ...     (found,) = weight_correlation([Checkpoint("a", shape, {})], [open_history(file)])
     >>> [found[name].to_pylist() for name in ("step_a", "step_b", "status")]
-    [[0, 0, 5], [5, 10, 10], ['constant', 'ok', 'constant']]
+    [[0, 0, 5], [5, 10, 10], ['constant_weights', 'ok', 'constant_weights']]
     >>> [None if value is None else round(value, 12) for value in found["correlation"].to_pylist()]
     [None, 1.0, None]
     """

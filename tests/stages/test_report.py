@@ -54,8 +54,9 @@ def test_every_table_is_there_with_its_head(folder, read):
 
 def test_every_picture_that_the_tables_allow(read):
     schemas = {"training", "rollout", "summary", "comparisons", "fixedpoints"}
-    # The planted points have no eigenvalues: that picture is missing, and said to be.
-    possible = [name for name, kind in KINDS.items() if schemas & set(kind.needs) and name != "spectrum"]
+    # The planted points have no eigenvalues, and are of one step: those pictures are missing; the first is said to be.
+    absent = {"spectrum", "landscape"}
+    possible = [name for name, kind in KINDS.items() if schemas & set(kind.needs) and name not in absent]
     assert {"training", "distances", "embedding", "trajectories", "fixedpoints"} <= set(possible)
     drawn = [element["id"] for element in read.all("section") if element.get("id", "").startswith("plot-")]
     assert drawn == [f"plot-{name}" for name in possible]
