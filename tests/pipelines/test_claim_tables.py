@@ -29,6 +29,10 @@ def test_examples():
     assert ran.attempted >= 5
 
 
+def test_a_bar_in_a_cell_does_not_end_it():
+    assert claim_tables.markdown(("a", "b"), [("|x| / |y|", "1")]).splitlines()[-1] == r"| \|x\| / \|y\| | 1 |"
+
+
 def test_holm_against_its_definition():
     """By hand: the k-th smallest of m times m - k + 1, never below an earlier one, at most 1."""
     assert claim_tables.holm([0.001, 0.02, 0.015, 0.9]) == pytest.approx([0.004, 0.045, 0.045, 0.9])
