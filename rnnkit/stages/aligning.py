@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import pyarrow as pa
 
-from rnnkit.errors import InputError, unknown_name
+from rnnkit.errors import unknown_name
+from rnnkit.stages.weight_events import onsets_of
 
 __all__ = ["ALIGNMENTS", "starts_of"]
 
@@ -31,15 +30,10 @@ def starts_of(table: pa.Table, align: str) -> dict[str, float]:
 
     Examples
     --------
-    >>> starts_of(pa.table({"network": ["a", "b"], "onset": [120, None]}), "onset")
+    >>> held = {"network": ["a", "b"], "onset": [120, None], "onset_low": [90, None], "crossing": [150, None]}
+    >>> starts_of(pa.table(held), "onset")
     {'a': 120.0, 'b': nan}
     """
     if align not in ALIGNMENTS:
         raise unknown_name("--align", align, ALIGNMENTS, "point of training")
-    found: dict[str, float] = {}
-    names = [str(name) for name in table["network"].to_pylist()]
-    for name, step in zip(names, table[align].to_pylist(), strict=True):
-        if name in found:
-            raise InputError("--onsets", f"network '{name}' stands in two rows", "give a table of one criterion")
-        found[name] = math.nan if step is None else float(step)
-    return found
+    return {name: float(getattr(ends, align)) for name, ends in onsets_of(table).items()}
